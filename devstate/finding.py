@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What rules and passes return: located, plain, frozen data. Nothing in here prints."""
+
+from __future__ import annotations
+
+import enum
+
+from devstate.frozen import frozen
+
+
+class Severity(enum.IntEnum):
+    """How bad a finding is; ordered, so that ``--fail-on`` can compare."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Reaction(enum.IntEnum):
+    """What the kernel that reads a handover does when it meets a thing; the higher, the earlier it decides about the whole.
+
+    The words are those of the observations beside the captures. A handover's prediction is its highest reaction.
+    """
+
+    ACCEPTED = 0
+    """no visible effect"""
+    REGION_WRONG = 1
+    """a reserved region is lost or different"""
+    RETRIEVE_FAILS = 2
+    """an errno for one session or file"""
+    SILENT_WRONG = 3
+    """accepted, but content, size or a file is wrong or missing"""
+    OOPS = 4
+    """the kernel faults while it retrieves"""
+    OPEN_FAILS = 5
+    """every open of /dev/liveupdate fails with EIO"""
+    PANIC = 6
+    """the early initcall panics"""
+    IGNORED = 7
+    """the machine boots as if nothing was handed over"""
+    DIES_EARLY = 8
+    """it hangs or dies before the console"""
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+
+@frozen
+class Location:
+    """A place: any of a source (file), a physical address, a byte offset there, and a field or node path."""
+
+    source: str | None = None
+    pa: int | None = None
+    offset: int | None = None
+    path: str | None = None
+
+    def __str__(self) -> str:
+        spot = f"{self.pa:#x}" if self.pa is not None else ""
+        if self.offset is not None:
+            spot = f"{spot}+{self.offset:#x}"
+        return ":".join(part for part in (self.source, spot, self.path) if part)
+
+
+@frozen
+class Finding:
+    """One thing that a rule found. ``rule`` is the id; ``expected`` and ``found`` are short texts for people."""
+
+    rule: str
+    severity: Severity
+    message: str
+    location: Location
+    reaction: Reaction | None = None
+    expected: str | None = None
+    found: str | None = None
