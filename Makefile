@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Everything a person or CI does with devstate. A fresh machine needs python3 (3.11 or later, with venv), gcc, make, and
+# a network package index; git is not needed. `make PYTHON=python3.12 ...` picks another interpreter for a new venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+BUILD_INPUTS := pyproject.toml setup.py $(wildcard csrc/*.[ch] csrc/*.py)
+DEMO := tests/captures/small-7.3.core.zst
+
+.PHONY: help demo test check lint types bench fuzz gen docs csan coverage dist clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo      install into $(VENV), then inspect and check a real handover"
+	@echo "make test      the tests"
+	@echo "make check     ruff, mypy --strict, layering, generated files up to date"
+	@echo "make bench     all benchmarks; make bench-NAME for one; tables in build/bench"
+	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (20) each"
+	@echo "make gen       regenerate baselines, compiled layouts and docs"
+	@echo "make csan      the C tests under AddressSanitizer and UBSan"
+
+# Two stamps: what a user needs, and what a developer needs. Both are remade when the build inputs change.
+$(VENV)/.installed: $(BUILD_INPUTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --editable .
+	touch $@
+
+# pylibfdt is an oracle that comes as source only: without it the tests that need it are skipped, but not in CI.
+$(VENV)/.developed: $(VENV)/.installed
+	$(PIP) install --editable '.[dev]'
+	$(BIN)/python -c 'import libfdt' 2>/dev/null || $(PIP) install --editable '.[oracle]' || test -z "$$CI"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/devstate inspect $(DEMO)
+	$(BIN)/devstate check $(DEMO)
+
+test: $(VENV)/.developed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types
+	$(BIN)/python -m pytest tests/test_layering.py
+	test ! -f tools/gen.py || $(BIN)/python tools/gen.py --check
+
+lint: $(VENV)/.developed
+	$(BIN)/ruff check .
+
+types: $(VENV)/.developed
+	$(BIN)/mypy
+
+bench: $(VENV)/.developed
+	$(BIN)/python -m bench.run --all
+
+bench-%: $(VENV)/.developed
+	$(BIN)/python -m bench.run $*
+
+fuzz: $(VENV)/.developed
+	$(BIN)/python fuzz/c/run.py --seconds $(or $(FUZZ_SECONDS),20)
+
+gen docs: $(VENV)/.developed
+	$(BIN)/python tools/gen.py
+
+csan: $(VENV)/.developed
+	$(BIN)/python -m pytest tests/csrc $(PYTEST_ARGS)
+
+coverage: $(VENV)/.developed
+	$(PIP) install 'pytest-cov>=5'
+	$(BIN)/python -m pytest --cov=devstate --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+dist: $(VENV)/.developed
+	$(PIP) install 'build>=1'
+	$(BIN)/python -m build --outdir build/dist
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis devstate/_core.*
+	rm -f $(VENV)/.installed $(VENV)/.developed
