@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The shipped schemas, installed as ``devstate_schemas``: ``kho`` mirrors include/linux/kho/abi, ``posted``, ``project``."""
+"""The formats that devstate ships: what Linux kernels hand over, one file per kernel header.
+
+``kho/`` mirrors include/linux/kho/abi of released kernels, ``posted/`` what is on the lists, ``project/`` devstate's own.
+Each file has a list ``SCHEMAS``. ``baselines/`` holds their committed layouts.
+"""
