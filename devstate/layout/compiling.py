@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""From schema modules to the compiled form that the registry reads: finding, lowering, packing. Runs construct, so never at start-up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from devstate.errors import SchemaError, UsageError
+from devstate.layout.lower import lower
+from devstate.layout.model import PAGE_SIZES, Environment, Layout
+from devstate.layout.plain import to_plain
+from devstate.layout.registry import COMPILED_VERSION, Registry
+
+if TYPE_CHECKING:
+    from devstate.schema import Schema
+
+ENTRY_POINTS = "devstate.schemas"
+
+
+def schemas_of(package: ModuleType) -> Iterator[Schema]:
+    """The schemas in the ``SCHEMAS`` lists of a module and, for a package, of the modules below it, in order of their names."""
+    import importlib
+    import pkgutil
+
+    yield from getattr(package, "SCHEMAS", ())
+    for info in pkgutil.iter_modules(getattr(package, "__path__", ()), package.__name__ + "."):
+        yield from schemas_of(importlib.import_module(info.name))
+
+
+def compile_schemas(schemas: Iterable[Schema]) -> bytes:
+    """The compiled file for ``schemas``. SchemaError for two schemas of one name, and for what cannot be lowered."""
+    import msgpack
+
+    entries: dict[str, Any] = {}
+    for schema in schemas:
+        if schema.name in entries:
+            raise SchemaError("two schemas have this name", path=schema.name)
+        layouts = {size: msgpack.packb(to_plain(lower(schema, Environment(size)))) for size in PAGE_SIZES}
+        plain = {size: _without_environment(schema, size) for size in PAGE_SIZES}
+        kept = {size: layouts[size] for size in PAGE_SIZES if size == PAGE_SIZES[0] or plain[size] != plain[PAGE_SIZES[0]]}
+        entries[schema.name] = [_summary(lower(schema)), kept]
+    packed: bytes = msgpack.packb({"version": COMPILED_VERSION, "schemas": entries})
+    return packed
+
+
+def _without_environment(schema: Schema, page_size: int) -> Any:
+    plain = to_plain(lower(schema, Environment(page_size)))
+    plain.pop("environment", None)
+    return plain
+
+
+def _summary(layout: Layout) -> dict[str, Any]:
+    return {
+        "name": layout.name,
+        "compatible": layout.compatible,
+        "status": layout.status,
+        "since": layout.since,
+        "until": layout.until,
+        "size": layout.struct().size if isinstance(layout.root, str) else None,
+        "source": layout.source,
+        "doc": layout.doc,
+        "structs": [struct.name for struct in layout.structs],
+    }
+
+
+def add_user_schemas(registry: Registry, path: str) -> None:
+    """Lower the schemas in the Python file or package directory ``path`` into ``registry``, through the cache.
+
+    UsageError when nothing is there; SchemaError when a schema is wrong.
+    """
+    import hashlib
+
+    files = sorted(_python_files(path))
+    if not files:
+        raise UsageError(f"{path}: no Python file with schemas; --schemas takes a file or a package directory")
+    digest = hashlib.sha256(f"{COMPILED_VERSION}".encode())
+    for name in files:
+        with open(name, "rb") as file:
+            digest.update(file.read())
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    cached = os.path.join(base, "devstate", f"{digest.hexdigest()}.msgpack")
+    if os.path.exists(cached):
+        with open(cached, "rb") as file:
+            registry.add_compiled(file.read(), cached)
+        return
+    compiled = compile_schemas(schemas_of(_load(path)))
+    registry.add_compiled(compiled, path)
+    _keep(cached, compiled)
+
+
+def add_entry_points(registry: Registry) -> None:
+    """Lower the schemas of installed packages that name a module in the entry point group ``devstate.schemas``."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        registry.add_compiled(compile_schemas(schemas_of(entry.load())), f"entry point {entry.name}")
+
+
+def _python_files(path: str) -> Iterator[str]:
+    if os.path.isfile(path):
+        yield path
+    for folder, _, names in os.walk(path):
+        yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
+
+
+def _load(path: str) -> ModuleType:
+    import importlib.util
+    import sys
+
+    name = os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+    init = os.path.join(path, "__init__.py") if os.path.isdir(path) else path
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[path] if os.path.isdir(path) else None)
+    if spec is None or spec.loader is None or not os.path.exists(init):
+        raise UsageError(f"{path}: not a Python module; a directory needs an __init__.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SchemaError:
+        raise
+    except Exception as error:  # a user's file may fail in any way; it is their error to read, not our traceback
+        raise UsageError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _keep(path: str, data: bytes) -> None:
+    """Write the cache entry in one step; a cache that cannot be written is no error."""
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        part = f"{path}.{os.getpid()}"
+        with open(part, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
