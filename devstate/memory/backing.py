@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Where the bytes of a memory come from: a mapped file, or one that can only be read.
 
-Both are sliced: ``data[a:b]`` is a memoryview. Regular files are mapped, read-only and lazily. ``/proc/kcore`` cannot be mapped and claims to be
-128 TiB long: :class:`FileBytes` reads the slice that is asked for, at that moment. Pipes are read to their end, up to a limit.
+Both are sliced: ``data[a:b]`` is a memoryview. Regular files are mapped, read-only and lazily. ``/proc/kcore`` cannot be mapped and claims
+to be 128 TiB long: :class:`FileBytes` reads the slice that is asked for, at that moment. Pipes are read to their end, up to a limit.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _drain(fd: int, name: str) -> memoryview:
     while piece := os.read(fd, _CHUNK):
         data += piece
         if len(data) > MAX_STREAM:
-            raise LimitError("too long for a pipe", source=name, expected=f"at most {MAX_STREAM:#x} bytes", advice="save it to a file first")
+            raise LimitError("too long for a pipe", source=name, expected=f"at most {MAX_STREAM:#x} bytes", advice="save it to a file")
     if not data:
         raise ImageError("is empty", source=name)
     return memoryview(data).toreadonly()

@@ -11,8 +11,8 @@
     in/                       or kho-in/: what this kernel was handed
         fdt, sub_fdts/NAME
 
-There is no memory behind the pointers in these files, and they are not faithful: ``out/fdt`` is cut at the size it had at boot, ``in/sub_fdts/LUO``
-is freed memory by the time anyone reads it. So damage is normal here: it becomes a finding, never an error.
+There is no memory behind the pointers in these files, and they are not faithful: ``out/fdt`` is cut at the size it had at boot, and
+``in/sub_fdts/LUO`` is freed memory by the time anyone reads it. So damage is normal here: it becomes a finding, never an error.
 (drivers: kernel/liveupdate/kexec_handover_debugfs.c)
 """
 
@@ -47,9 +47,9 @@ class DebugfsDump:
 
 
 def open_debugfs(path: str) -> tuple[tuple[DebugfsDump, ...], tuple[Finding, ...]]:
-    """Both sides, out first, as far as they are there, and what is wrong with them. ``path`` is the directory that holds them, or one of them.
+    """Both sides, out first, as far as they are there, and what is wrong with them. ``path`` holds them, or is one of them.
 
-    ImageError when ``path`` is neither.
+    ImageError when it is neither.
     """
     findings: list[Finding] = []
     dumps = []
@@ -64,7 +64,7 @@ def open_debugfs(path: str) -> tuple[tuple[DebugfsDump, ...], tuple[Finding, ...
         dumps.append(_dump("in" if base in ("in", "kho-in") else "out", path, findings))
     if not dumps:
         raise ImageError(
-            "not a directory of KHO's debugfs files", source=path, expected="out/ or in/ (or kho-out/, kho-in/), or fdt and sub_fdts/ themselves",
+            "not a directory of KHO's debugfs files", source=path, expected="out/, in/, kho-out/ or kho-in/, or fdt and sub_fdts/",
             found=", ".join(sorted(os.listdir(path))[:8]) or "nothing", advice="copy /sys/kernel/debug/kho as root",
         )  # fmt: skip
     return tuple(dumps), tuple(findings)
@@ -120,8 +120,8 @@ def _judge_fdt(fdt: memoryview, path: str, findings: list[Finding]) -> None:
     if len(fdt) < total:
         findings.append(
             Finding(
-                "debugfs-cut", Severity.WARNING, "the root FDT is cut: the kernel shows the size that it had at boot", Location(source=path),
-                expected=f"{total} bytes", found=f"{len(fdt)}",
+                "debugfs-cut", Severity.WARNING, "the root FDT is cut: the kernel shows the size that it had at boot",
+                Location(source=path), expected=f"{total} bytes", found=f"{len(fdt)}",
             )
         )  # fmt: skip
 

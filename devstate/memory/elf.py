@@ -12,11 +12,12 @@
 Read: QEMU ``dump-guest-memory``, ``/proc/vmcore``, ``/proc/kcore`` and our own captures. Facts that matter:
 
 * ``/proc/kcore`` gives p_paddr = -1 to what is not RAM (fs/proc/kcore.c): not physical memory, left out.
-* ``/proc/kcore`` and ``/proc/vmcore`` name the kernel's text twice, once inside RAM (kernel/crash_core.c, fs/proc/kcore.c); QEMU with ``paging=on``
-  names the same bytes once for each mapping. A segment wholly inside another, or that shares its file bytes, is an alias. Two segments that disagree are refused.
+* ``/proc/kcore`` and ``/proc/vmcore`` name the kernel's text twice, once inside RAM (fs/proc/kcore.c, kernel/crash_core.c); QEMU with
+  ``paging=on`` names the same bytes once for each mapping. A segment wholly inside another with equal bytes, or that shares its file bytes,
+  is an alias. Two segments that disagree are refused.
 * p_memsz above p_filesz: the tail is **absent**, not zero. The kernel and QEMU write it for memory that the dump does not hold.
 
-Own reader, for the reason that pyelftools takes five interpreter starts to import (54 ms measured, against 0.3 ms for all of this) and these headers are 60 lines.
+Own reader, because pyelftools takes five interpreter starts to import (54 ms measured), and these headers are 60 lines.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _File:
         if kind != ET_CORE:
             raise self.error("not a core file", 0x10, f"e_type {ET_CORE} (core)", kind, "a kernel image or a program is no memory capture")
         if self.phnum == PN_XNUM:
-            (self.phnum,) = unpack_from(f"{self.sign}I", self.part(self.shoff, SHDR_SIZE, "section header 0, which counts the program headers"), 0x2C)
+            (self.phnum,) = unpack_from(f"{self.sign}I", self.part(self.shoff, SHDR_SIZE, "section header 0 (PN_XNUM)"), 0x2C)
         if self.phnum and phentsize != PHDR_SIZE:
             raise self.error("program headers of another size", 0x36, PHDR_SIZE, phentsize)
         if self.phnum > MAX_REGIONS:
@@ -113,8 +114,8 @@ def open_elf(data: Data, size: int, *, source: str, partial: bool = False) -> Co
         if offset + filesz > size and not _is_live(data):
             if not partial:
                 raise file.error(
-                    f"truncated: segment of pa {pa:#x} reaches beyond the file", offset, f"a file of {offset + filesz:#x} bytes", f"{size:#x}",
-                    "the copy is not complete; --partial reads what is there",
+                    f"truncated: the segment of pa {pa:#x} reaches beyond the file", offset, f"a file of {offset + filesz:#x} bytes",
+                    f"{size:#x}", "the copy is not complete; --partial reads what is there",
                 )  # fmt: skip
             cut.append(f"segment of pa {pa:#x} has {max(size - offset, 0):#x} of its {filesz:#x} bytes")
             filesz = size - offset
@@ -149,7 +150,9 @@ def _notes(file: _File, parts: list[tuple[int, int]], partial: bool) -> tuple[No
 def _regions(file: _File, loads: list[tuple[int, int, int]]) -> list[MemoryRegion]:
     """Segments to regions: aliases dropped, neighbours whose bytes are neighbours in the file joined."""
     if len(loads) > 1 and not any(pa for pa, _, _ in loads):
-        raise file.error("has no physical addresses", file.phoff, "p_paddr set", "0 in every segment", "the core of a process is no memory capture")
+        raise file.error(
+            "has no physical addresses", file.phoff, "p_paddr set", "0 in every segment", "the core of a process is no memory capture"
+        )
     runs: list[list[int]] = []  # [start, end, file offset]
     compared = 0
     for pa, offset, size in sorted(loads, key=lambda load: (load[0], -load[2])):
@@ -164,9 +167,11 @@ def _regions(file: _File, loads: list[tuple[int, int, int]]) -> list[MemoryRegio
         else:
             compared += size
             if compared > file.size or end > last[1] or not _same(file, last[2] + pa - last[0], offset, size):
-                raise file.error(f"segments disagree about pa {pa:#x}", offset, f"the bytes of {last[0]:#x}-{last[1]:#x}", f"{pa:#x}-{end:#x}")
+                raise file.error(
+                    f"segments disagree about pa {pa:#x}", offset, f"the bytes of {last[0]:#x}-{last[1]:#x}", f"{pa:#x}-{end:#x}"
+                )
     if not runs:
-        raise file.error("holds no physical memory", file.phoff, "a PT_LOAD segment with bytes", f"{file.phnum} program headers without")
+        raise file.error("holds no physical memory", file.phoff, "a PT_LOAD segment with bytes", f"{file.phnum} headers without")
     return [MemoryRegion(start, end - start, _cut(file.data, offset, end - start)) for start, end, offset in runs]
 
 

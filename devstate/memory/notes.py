@@ -5,8 +5,8 @@ A note segment is a chain of::
 
     namesz u32 | descsz u32 | type u32 | name, NUL-terminated, padded to 4 | desc, padded to 4
 
-Our note has the name ``devstate`` and the type 1. Its payload is text in the manner of VMCOREINFO, ASCII lines of ``KEY=VALUE``, so that ``strings``
-shows it and a key can be added without a new version::
+Our note has the name ``devstate`` and the type 0x4f484b. Its payload is text in the manner of VMCOREINFO, ASCII lines of ``KEY=VALUE``, so that
+``strings`` shows it and a key can be added without a new version::
 
     VERSION=1           this form; a reader refuses others
     FDT_PA=0x2300000    the root FDT of KHO
@@ -16,7 +16,8 @@ shows it and a key can be added without a new version::
     OSRELEASE=7.3.4     of that kernel
     MISSING=...         what could not be captured, in words
 
-Every key but VERSION may be absent. Unknown keys are kept in ``extra``. :func:`HandoverNote.pack` writes it, :func:`read_handover_note` reads it.
+Every key but VERSION may be absent. Unknown keys are kept in ``extra``. :meth:`HandoverNote.note` makes it,
+:func:`read_handover_note` reads it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from devstate.frozen import frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Literal
 
-NOTE_NAME = b"devstate\0"
-NOTE_TYPE = 1
+NOTE_NAME = b"devstate"
+NOTE_TYPE = 0x4F484B
+"""\"KHO\": a number that no other kind of note has, so that tools which go by the type alone take it for nothing else."""
+
 NOTE_VERSION = 1
 
 MAX_NOTES = 1 << 16
@@ -46,10 +50,16 @@ class Note:
     type: int
     desc: bytes
 
+    def pack(self, byteorder: Literal["little", "big"] = "little") -> bytes:
+        """Its bytes in a note segment."""
+        name = self.name + b"\0"
+        head = b"".join(number.to_bytes(4, byteorder) for number in (len(name), len(self.desc), self.type))
+        return head + name + bytes(-len(name) % 4) + self.desc + bytes(-len(self.desc) % 4)
+
 
 @frozen
 class HandoverNote:
-    """Our note. Addresses and lengths in bytes, None where it does not say; ``extra`` are (key, value) pairs that this version does not know."""
+    """Our own note. Lengths are in bytes; None where it does not say; ``extra`` are (key, value) pairs that this version does not know."""
 
     fdt_pa: int | None = None
     scratch_pa: int | None = None
@@ -59,8 +69,8 @@ class HandoverNote:
     missing: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
-    def pack(self, byteorder: str = "little") -> bytes:
-        """The whole note, header included. EncodeError for a text with a line break or a character outside ASCII."""
+    def note(self) -> Note:
+        """It as an ELF note. EncodeError for a text with a line break or a character outside ASCII."""
         hexed = [None if number is None else f"{number:#x}" for number in (self.fdt_pa, self.scratch_pa, self.scratch_len)]
         size = None if self.page_size is None else str(self.page_size)
         pairs = [("VERSION", str(NOTE_VERSION)), *zip(_KNOWN, (*hexed, size, self.release, self.missing), strict=True), *self.extra]
@@ -68,21 +78,14 @@ class HandoverNote:
         text = "".join(lines)
         if not text.isascii() or text.count("\n") != len(lines) or any("=" in key for key, _ in pairs):
             raise EncodeError("a note holds lines of ASCII", path="note", found=repr(text[:200]))
-        return pack_note(NOTE_NAME, NOTE_TYPE, text.encode("ascii"), byteorder)
+        return Note(NOTE_NAME, NOTE_TYPE, text.encode("ascii"))
 
 
-def pack_note(name: bytes, kind: int, desc: bytes, byteorder: str = "little") -> bytes:
-    """One note with its header and padding; ``name`` brings its NUL."""
-    order = "big" if byteorder == "big" else "little"
-    head = b"".join(number.to_bytes(4, order) for number in (len(name), len(desc), kind))
-    return head + name + bytes(-len(name) % 4) + desc + bytes(-len(desc) % 4)
-
-
-def read_notes(data: memoryview, byteorder: str, source: str, offset: int) -> Iterator[Note]:
+def read_notes(data: memoryview, byteorder: Literal["little", "big"], source: str, offset: int) -> Iterator[Note]:
     """The notes of one segment, which stands at ``offset`` in the file. ImageError where one reaches beyond it."""
-    order, at, count = "big" if byteorder == "big" else "little", 0, 0
+    at, count = 0, 0
     while at + 12 <= len(data):
-        namesz, descsz, kind = (int.from_bytes(data[at + i : at + i + 4], order) for i in (0, 4, 8))  # type: ignore[arg-type]
+        namesz, descsz, kind = (int.from_bytes(data[at + i : at + i + 4], byteorder) for i in (0, 4, 8))
         name_end = at + 12 + namesz
         desc = name_end + -namesz % 4
         if desc + descsz > len(data):
@@ -106,10 +109,12 @@ def read_lines(desc: bytes) -> dict[str, str]:
 def read_handover_note(notes: tuple[Note, ...], source: str) -> HandoverNote | None:
     """Our own note, if the file has one. ImageError when it is not what it claims."""
     for note in notes:
-        if note.name == NOTE_NAME.rstrip(b"\0") and note.type == NOTE_TYPE:
+        if note.name == NOTE_NAME and note.type == NOTE_TYPE:
             text = read_lines(note.desc)
             if text.get("VERSION") != str(NOTE_VERSION):
-                raise ImageError("unknown version of the devstate note", source=source, path="VERSION", expected=NOTE_VERSION, found=text.get("VERSION"))
+                raise ImageError(
+                    "unknown version of the devstate note", source=source, path="VERSION", expected=NOTE_VERSION, found=text.get("VERSION")
+                )
             fdt_pa, scratch_pa, scratch_len, page_size = (_number(text, key, source) for key in _KNOWN[:4])
             extra = tuple((key, value) for key, value in text.items() if key not in _KNOWN and key != "VERSION")
             return HandoverNote(fdt_pa, scratch_pa, scratch_len, page_size, text.get("OSRELEASE"), text.get("MISSING"), extra)

@@ -38,7 +38,7 @@ MAX_FDT = 1 << 32
 """Bytes of a lone FDT: its totalsize is a u32."""
 
 _FOREIGN = {
-    b"KDUMP   ": "a kdump-compressed dump: make an ELF core with makedumpfile -E, or dump with QEMU's dump-guest-memory without -z, -l or -s",
+    b"KDUMP   ": "a kdump-compressed dump: make an ELF core with makedumpfile -E, or with QEMU's dump-guest-memory without -z, -l, -s",
     b"DISKDUMP": "a diskdump: make an ELF core of it",
     b"makedumpfile": "a flattened makedumpfile dump: restore it with makedumpfile -R first",
     b"EMiL": "a LiME image: take it with format=padded and give --base",
@@ -82,8 +82,8 @@ def open_input(
 ) -> Input:
     """Open the file, pipe (``-`` is standard input) or directory ``path``.
 
-    ``base`` is the physical address of a raw image and ``byteorder`` that of its machine. ``partial`` reads what is there of a core that was cut
-    short. ``max_decompressed`` (bytes) stands in for the limits of zstd input.
+    ``base`` is the physical address of a raw image and ``byteorder`` that of its machine. ``partial`` reads what is there of a core that
+    was cut short. ``max_decompressed`` (bytes) stands in for the limits of zstd input.
     ImageError when it is none of the known, LimitError when a limit is passed; both say what to do.
     """
     if path != "-" and os.path.isdir(path):
@@ -111,8 +111,8 @@ def _open_data(data: Data, head: bytes, name: str, base: int | None, partial: bo
         return Input("fdt", name, blobs=(("fdt", data[: min(size, MAX_FDT)]),))
     foreign = next((text for magic, text in _FOREIGN.items() if head.startswith(magic)), None)
     raise ImageError(
-        "not an input that devstate knows", source=name, offset=0, expected="an ELF core, an FDT, or either in zstd", found=head[:8].hex(" "),
-        advice=f"this is {foreign}" if foreign else "for a raw memory image give its physical address with --base",
+        "not an input that devstate knows", source=name, offset=0, expected="an ELF core, an FDT, or either in zstd",
+        found=head[:8].hex(" "), advice=f"this is {foreign}" if foreign else "for a raw memory image give its physical address with --base",
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Data: TypeAlias = memoryview | FileBytes
 
 MAX_READ = 1 << 34
-"""Bytes in one read. The largest thing that is one piece in a handover is a folio, and 16 GiB is the largest that a kernel with huge pages has (arm64, 64K pages)."""
+"""Bytes in one read: 16 GiB, the largest huge page of any kernel (arm64 with 64K pages). Nothing in a handover is longer in one piece."""
 
 MAX_REGIONS = 1 << 20
 """Regions in one memory: a dump filtered down to lone 4K pages scattered over 8 GiB reaches this; more is no capture of a handover."""

@@ -12,6 +12,7 @@ from devstate.errors import NotInMemoryError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from devstate.memory.physmem import MemoryRegion, PhysMemory
 
@@ -32,7 +33,7 @@ def find_pages(memory: PhysMemory, magic: bytes, align: int) -> Iterator[int]:
 
 def _words(region: MemoryRegion, word: bytes, align: int) -> Iterator[int]:
     """The aligned addresses in one region where ``word`` (1, 2, 4 or 8 bytes) stands. A part that cannot be read is passed over."""
-    code = {1: "B", 2: "H", 4: "I", 8: "Q"}[len(word)]
+    codes: dict[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
     piece = max(_PIECE, align)
     for first in range(-region.start % align, region.size, piece):
         try:
@@ -40,7 +41,7 @@ def _words(region: MemoryRegion, word: bytes, align: int) -> Iterator[int]:
         except NotInMemoryError:
             continue
         usable = len(data) - len(data) % len(word)
-        words = data[:usable].cast(code)[:: align // len(word)].tobytes()
+        words = data[:usable].cast(codes[len(word)])[:: align // len(word)].tobytes()
         index = words.find(word)
         while index >= 0:
             if index % len(word) == 0:
