@@ -47,7 +47,7 @@ class Arena:
         source: str = "arena",
     ) -> None:
         if base % page_size or size % page_size or not 0 <= base < base + size <= ADDRESS_END:
-            raise EncodeError("arena is not made of pages", source=source, pa=base, expected=f"multiples of {page_size:#x}", found=f"{size:#x}")
+            raise EncodeError("arena of no whole pages", pa=base, expected=f"a multiple of {page_size:#x}", found=f"{size:#x}")
         self.base = base
         self.end = base + size
         self.page_size = page_size

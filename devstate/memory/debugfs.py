@@ -32,6 +32,7 @@ MAX_SUBTREES = 4096
 """Files in sub_fdts: each is a subsystem of the kernel."""
 
 _TOTALSIZE = slice(4, 8)
+_SCRATCH_NAMES = ("scratch", "bootmem")
 
 
 @frozen
@@ -47,7 +48,8 @@ class DebugfsDump:
 
 
 def open_debugfs(path: str) -> tuple[tuple[DebugfsDump, ...], tuple[Finding, ...]]:
-    """Both sides, out first, as far as they are there, and what is wrong with them. ``path`` holds them, or is one of them.
+    """Both sides, out first, as far as they are there, and what is wrong with them. ``path`` holds them, or is one of them (the one with
+    scratch areas is ``out``).
 
     ImageError when it is neither.
     """
@@ -60,12 +62,12 @@ def open_debugfs(path: str) -> tuple[tuple[DebugfsDump, ...], tuple[Finding, ...
                 dumps.append(_dump(side, directory, findings))
                 break
     if not dumps and any(os.path.exists(os.path.join(path, name)) for name in ("fdt", "sub_fdts")):
-        base = os.path.basename(os.path.abspath(path))
-        dumps.append(_dump("in" if base in ("in", "kho-in") else "out", path, findings))
+        out = any(os.path.exists(os.path.join(path, f"{name}_phys")) for name in _SCRATCH_NAMES)
+        dumps.append(_dump("out" if out else "in", path, findings))
     if not dumps:
         raise ImageError(
             "not a directory of KHO's debugfs files", source=path, expected="out/, in/, kho-out/ or kho-in/, or fdt and sub_fdts/",
-            found=", ".join(sorted(os.listdir(path))[:8]) or "nothing", advice="copy /sys/kernel/debug/kho as root",
+            advice="copy /sys/kernel/debug/kho as root",
         )  # fmt: skip
     return tuple(dumps), tuple(findings)
 
@@ -128,7 +130,7 @@ def _judge_fdt(fdt: memoryview, path: str, findings: list[Finding]) -> None:
 
 def _scratch(directory: str, findings: list[Finding]) -> tuple[tuple[int, int], ...]:
     """(pa, length) of each area, under the name of either kernel. Empty when there are none: the ``in`` side never has them."""
-    for name in ("scratch", "bootmem"):
+    for name in _SCRATCH_NAMES:
         paths = [os.path.join(directory, f"{name}_{part}") for part in ("phys", "len")]
         if not any(os.path.lexists(path) for path in paths):
             continue

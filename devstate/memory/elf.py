@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from struct import iter_unpack, unpack_from
 
-from devstate.errors import ImageError, LimitError
+from devstate.errors import ImageError, LimitError, NotInMemoryError
 from devstate.frozen import frozen
 from devstate.memory.backing import MAX_FILE_OFFSET, FileBytes
 from devstate.memory.notes import HandoverNote, Note, read_handover_note, read_lines, read_notes, read_page_size
@@ -141,7 +141,7 @@ def _notes(file: _File, parts: list[tuple[int, int]], partial: bool) -> tuple[No
     for offset, size in parts:
         try:
             found.extend(read_notes(file.data[offset : offset + size], file.byteorder, file.source, offset))
-        except ImageError:
+        except (ImageError, NotInMemoryError):
             if not partial:
                 raise
     return tuple(found)

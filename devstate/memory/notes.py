@@ -5,8 +5,8 @@ A note segment is a chain of::
 
     namesz u32 | descsz u32 | type u32 | name, NUL-terminated, padded to 4 | desc, padded to 4
 
-Our note has the name ``devstate`` and the type 0x4f484b. Its payload is text in the manner of VMCOREINFO, ASCII lines of ``KEY=VALUE``, so that
-``strings`` shows it and a key can be added without a new version::
+Our note has the name ``devstate`` and the type 0x4f484b. Its payload is text in the manner of VMCOREINFO, ASCII lines of ``KEY=VALUE``, so
+that ``strings`` shows it and a key can be added without a new version::
 
     VERSION=1           this form; a reader refuses others
     FDT_PA=0x2300000    the root FDT of KHO

@@ -21,7 +21,7 @@ import os
 from devstate.errors import ImageError
 from devstate.frozen import frozen
 from devstate.memory.backing import FileBytes, load
-from devstate.memory.zstd import is_zstd
+from devstate.memory.zstd import decompress, is_zstd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,29 +89,34 @@ def open_input(
     if path != "-" and os.path.isdir(path):
         return _open_directory(path)
     name = "standard input" if path == "-" else path
-    data = load(path)
-    head = bytes(data[:16])
-    if isinstance(data, memoryview) and is_zstd(head):
-        from devstate.memory.zstd import decompress
-
-        data = decompress(data, source=name, limit=max_decompressed)
-        head = bytes(data[:16])
-    return _open_data(data, head, name, base, partial, byteorder)
+    return open_data(load(path), source=name, base=base, partial=partial, byteorder=byteorder, max_decompressed=max_decompressed)
 
 
-def _open_data(data: Data, head: bytes, name: str, base: int | None, partial: bool, byteorder: Literal["little", "big"]) -> Input:
+def open_data(
+    data: Data,
+    *,
+    source: str = "bytes",
+    base: int | None = None,
+    partial: bool = False,
+    byteorder: Literal["little", "big"] = "little",
+    max_decompressed: int | None = None,
+) -> Input:
+    """Open bytes that are at hand (a memoryview), as :func:`open_input` does those of a file."""
+    if isinstance(data, memoryview) and is_zstd(data):
+        data = decompress(data, source=source, limit=max_decompressed)
     size = data.size if isinstance(data, FileBytes) else len(data)
+    head = bytes(data[:16])
     if base is not None:
         from devstate.memory.raw import open_raw
 
-        return Input("raw", name, open_raw(data, size, base, source=name, byteorder=byteorder))
+        return Input("raw", source, open_raw(data, size, base, source=source, byteorder=byteorder))
     if head.startswith(b"\x7fELF"):
-        return _open_core(data, size, name, partial)
+        return _open_core(data, size, source, partial)
     if head.startswith(FDT_MAGIC):
-        return Input("fdt", name, blobs=(("fdt", data[: min(size, MAX_FDT)]),))
+        return Input("fdt", source, blobs=(("fdt", data[: min(size, MAX_FDT)]),))
     foreign = next((text for magic, text in _FOREIGN.items() if head.startswith(magic)), None)
     raise ImageError(
-        "not an input that devstate knows", source=name, offset=0, expected="an ELF core, an FDT, or either in zstd",
+        "not an input that devstate knows", source=source, offset=0, expected="an ELF core, an FDT, or either in zstd",
         found=head[:8].hex(" "), advice=f"this is {foreign}" if foreign else "for a raw memory image give its physical address with --base",
     )  # fmt: skip
 

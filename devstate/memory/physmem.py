@@ -132,17 +132,13 @@ class PhysMemory:
         return memoryview(b"".join(piece for _, piece in self.read_present(pa, size)))
 
     def contains(self, pa: int, size: int = 1) -> bool:
-        """Whether all ``size`` bytes at ``pa`` are present."""
+        """Whether all ``size`` bytes at ``pa`` are present; no bytes always are."""
         end = pa + size
-        index = bisect_right(self._starts, pa) - 1
-        if index < 0:
-            return False
-        while index < len(self.regions) and self.regions[index].start <= pa:
+        index = max(bisect_right(self._starts, pa) - 1, 0)
+        while pa < end and index < len(self.regions) and self.regions[index].start <= pa:
             pa = max(pa, self.regions[index].end)
-            if end <= pa:
-                return pa == end or self.regions[index].start < end
             index += 1
-        return False
+        return pa >= end
 
     def read_present(self, pa: int, size: int) -> Iterator[tuple[int, memoryview]]:
         """The parts of ``size`` bytes at ``pa`` that are present, as (offset from ``pa``, view), in order. LimitError as in read()."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def open_raw(data: Data, size: int, base: int, *, source: str, byteorder: Literal["little", "big"] = "little") -> PhysMemory:
     """Memory of one region. ImageError when ``base`` and ``size`` leave the 64-bit address space."""
     if not 0 <= base <= ADDRESS_END - size:
-        raise ImageError(
-            "raw image leaves the 64-bit address space", source=source, expected=f"a base of at most {ADDRESS_END - size:#x}", found=f"{base:#x}"
-        )
+        limit = f"a base of at most {ADDRESS_END - size:#x}"
+        raise ImageError("raw image leaves the 64-bit address space", source=source, expected=limit, found=f"{base:#x}")
     return PhysMemory([MemoryRegion(base, size, data)], source=source, byteorder=byteorder)

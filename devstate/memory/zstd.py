@@ -12,8 +12,8 @@ The blocks are walked before anything is decompressed: that finds truncation, th
 (a kilobyte of zstd can stand for 32 MiB of zeros): see :func:`allowance`.
 
 The C half of ``zstandard`` is loaded without its Python face, which imports typing and re: 0.5 ms against 4.6 ms, a third of an interpreter
-start. Of the others, backports.zstd, which is Python 3.14's own (1.4 ms), cannot decompress in one go and takes twice as long for 22 MB (31 against
-14 ms).
+start. Of the others, backports.zstd, which is Python 3.14's own (1.4 ms), cannot decompress in one go and takes twice as long for 22 MB
+(31 against 14 ms).
 """
 
 from __future__ import annotations
@@ -107,9 +107,8 @@ def _frame(zstandard: ModuleType, data: memoryview, at: int, source: str) -> tup
     if header.content_size == zstandard.CONTENTSIZE_UNKNOWN:
         return end, bound
     if header.content_size > bound:
-        raise ImageError(
-            "damaged zstd frame", source=source, offset=at, expected=f"content of at most {bound:#x} bytes", found=f"{header.content_size:#x}"
-        )
+        limit = f"content of at most {bound:#x} bytes"
+        raise ImageError("damaged zstd frame", source=source, offset=at, expected=limit, found=f"{header.content_size:#x}")
     return end, header.content_size
 
 
