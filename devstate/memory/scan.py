@@ -24,11 +24,22 @@ def find_pages(memory: PhysMemory, magic: bytes, align: int) -> Iterator[int]:
     """See :meth:`PhysMemory.find_pages`. ``align`` is a power of two of at least 8; ``magic`` is not empty."""
     if not magic or align < 8 or align & (align - 1):
         raise ValueError("find_pages needs a magic and an alignment that is a power of two of at least 8")
+    return _search(memory, magic, align)
+
+
+def _search(memory: PhysMemory, magic: bytes, align: int) -> Iterator[int]:
     width = max(width for width in (1, 2, 4, 8) if width <= len(magic))
     for region in memory.regions:
         for pa in _words(region, magic[:width], align):
-            if width == len(magic) or (memory.contains(pa, len(magic)) and memory.read(pa, len(magic)) == magic):
+            if width == len(magic) or _stands(memory, pa, magic):
                 yield pa
+        last = region.end - region.end % align
+        if region.start <= last < region.end < last + width and _stands(memory, last, magic):  # the word crosses a seam
+            yield last
+
+
+def _stands(memory: PhysMemory, pa: int, magic: bytes) -> bool:
+    return memory.contains(pa, len(magic)) and memory.read(pa, len(magic)) == magic
 
 
 def _words(region: MemoryRegion, word: bytes, align: int) -> Iterator[int]:
