@@ -74,5 +74,5 @@ dist: $(VENV)/.developed
 	$(BIN)/python -m build --outdir build/dist
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis devstate/_core.*
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis devstate/_core.*so
 	rm -f $(VENV)/.installed $(VENV)/.developed

@@ -47,6 +47,181 @@ uint32_t ds_features(void);
  */
 uint32_t ds_crc32c(uint32_t crc, const void *data, size_t len);
 
+/* ---- memory: where the bytes at a physical address are ---- */
+
+/* A piece of captured memory. first_unit is filled in by ds_memory_init(). */
+struct ds_region {
+	uint64_t pa;		/* of its first byte */
+	uint64_t size;		/* bytes, more than 0 */
+	const void *base;	/* its bytes */
+	uint64_t first_unit;	/* units of 4096 bytes in the regions before it */
+};
+
+struct ds_memory {
+	const struct ds_region *regions;
+	size_t count;
+};
+
+/*
+ * Numbers the regions for ds_radix_walk(); ret is the count of all units.
+ * DS_EORDER unless they are sorted by pa and disjoint, DS_EINVAL for one that is empty or leaves the 64-bit address space.
+ */
+int ds_memory_init(struct ds_region *regions, size_t count, uint64_t *ret);
+
+/* ---- preserved pages: bitmaps of blocks to sorted ranges ---- */
+
+/* Addresses are below 1 << DS_PA_BITS: no machine that Linux runs on has more (RISC-V: 56, x86-64 and arm64: 52). */
+#define DS_PA_BITS 56
+
+/* One more than the largest order of a block: a key of the radix tree holds the order as the place of its highest bit. */
+#define DS_ORDERS 64
+
+/*
+ * count blocks of one order at ascending addresses, one bit each: bit n of the u64 words (lowest bit first) is the block
+ * at pa + (n - first << shift). first is a multiple of 64, or first % 64 + count <= 64.
+ */
+struct ds_bitmap {
+	const void *words;
+	uint64_t pa;
+	uint32_t first;
+	uint32_t count;
+	uint32_t shift;		/* log2 of the bytes in a block; 12 to 63 */
+	uint32_t order;		/* below DS_ORDERS */
+};
+
+struct ds_scan {
+	uint64_t blocks[DS_ORDERS];	/* set bits, by order */
+	uint64_t edges[DS_ORDERS];	/* edges (twice the ranges), by order */
+	size_t total;			/* edges of all orders */
+};
+
+/*
+ * Counts (ds_bitmaps_count), then writes (ds_bitmaps_scan), the ranges that the set bits of bitmaps cover: an array of
+ * edges, start and end of each range in turn, as byte addresses. Ranges of one order are sorted and never touch; orders
+ * follow each other as the bitmaps do, ret->edges says where each ends. swap: the words are of the other byte order.
+ * DS_EORDER unless the bitmaps are grouped by descending order and ascend within each without overlap; DS_EINVAL for a field
+ * outside of what is said above or an address beyond DS_PA_BITS; ds_bitmaps_scan: DS_ESPACE when edges are too few.
+ */
+int ds_bitmaps_count(const struct ds_bitmap *bitmaps, size_t count, int swap, struct ds_scan *ret);
+int ds_bitmaps_scan(const struct ds_bitmap *bitmaps, size_t count, int swap, uint64_t *edges, size_t capacity,
+		    struct ds_scan *ret);
+
+/* What is wrong with a map of preserved pages. */
+#define DS_NOT_IN_MEMORY 1	/* a node that is outside of the memory, or not wholly inside one region of it */
+#define DS_MISALIGNED 2		/* a node that is not at a page boundary */
+#define DS_VISITED_TWICE 3	/* a node that the tree reaches a second time; it is not entered again */
+#define DS_KEY_TOO_WIDE 4	/* a branch whose keys have more bits than a key may have; it is not entered */
+#define DS_KEY_ZERO 5		/* a bit that is no block: key 0 has no order */
+#define DS_ADDRESS_TOO_WIDE 6	/* bits of blocks beyond DS_PA_BITS; they are left out */
+#define DS_OVERLAP 7		/* memory that blocks of two orders cover */
+
+struct ds_problem {
+	uint64_t pa;		/* of the pointer to the node that is at fault, 0 for the root; DS_OVERLAP: of the memory */
+	uint64_t value;		/* the pointer; DS_OVERLAP: the end of the memory */
+	uint64_t key;		/* the indices that lead to the node, below a leading 1 */
+	uint32_t code;
+	uint32_t level;		/* of the node, leaves are 0; DS_OVERLAP: the order of the block that came second */
+};
+
+/* The first capacity problems; count goes on beyond it. */
+struct ds_problems {
+	struct ds_problem *list;
+	size_t capacity;
+	size_t count;
+};
+
+/*
+ * Joins the ranges of all orders, as ds_bitmaps_scan() left them: ret is the count of edges of sorted, disjoint ranges that
+ * do not touch. scan gives the edges of each order, highest order first. out holds capacity edges; scan->total are enough.
+ * Memory that several orders cover is in out once, and in problems as DS_OVERLAP.
+ */
+int ds_edges_merge(const uint64_t *edges, const struct ds_scan *scan, uint64_t *out, size_t capacity,
+		   struct ds_problems *problems, size_t *ret);
+
+/* ---- the radix tree of preserved pages, KHO v2 to v4 ---- */
+
+/*
+ *  root: a page of u64, each the address of a node of the next level, or 0
+ *    ...depth - 2 more levels of them...
+ *      leaf: a page of bits, one for each key
+ *  key = 1 << (64 - page_shift - order) | pa >> (page_shift + order), cut from the top: (page_shift - 3) bits a level,
+ *  (page_shift + 3) bits in the leaf. All orders are in one tree: the place of the highest bit of a key is the order.
+ */
+struct ds_radix {
+	uint32_t page_shift;	/* 12, 14 or 16 */
+	uint32_t depth;		/* levels with the leaf: 2 to as many as cover a key (6, 5, 4) */
+	uint32_t swap;		/* the tree is of the other byte order */
+};
+
+/* What a walk finds. The caller sets the pointers and capacities; the counts say what would be needed. */
+struct ds_radix_found {
+	struct ds_bitmap *bitmaps;	/* of every leaf, in the order that ds_bitmaps_scan() wants */
+	size_t bitmaps_capacity;
+	size_t bitmaps_count;
+	uint64_t *nodes;		/* addresses of all nodes, root first, in the order of the walk */
+	size_t nodes_capacity;
+	size_t nodes_count;
+	struct ds_problems problems;
+};
+
+/*
+ * Walks the tree at root_pa. A node is entered once, and only when it is a whole, aligned page inside one region, so
+ * time is linear in the memory that is there, whatever the pointers say. visited: one bit for each unit that
+ * ds_memory_init() counted, in u64 words, all zero. A damaged branch is a problem, the rest is read on.
+ * DS_ESPACE when bitmaps or nodes are too few (the counts are right all the same), DS_EINVAL for a wrong geometry.
+ */
+int ds_radix_walk(const struct ds_memory *memory, const struct ds_radix *radix, uint64_t root_pa, uint64_t *visited,
+		  struct ds_radix_found *ret);
+
+/* blocks blocks of one order that follow each other from pa on. */
+struct ds_run {
+	uint64_t pa;
+	uint64_t blocks;
+	uint32_t order;
+};
+
+/*
+ * Builds the tree that holds just these blocks. Node i is page i of pages and stands at node_pas[i]; the root is node 0.
+ * ret is the count of nodes that are needed; with DS_ESPACE, when they are more than capacity, pages are of no use (capacity 0
+ * and no pages: to count). DS_EORDER unless runs are grouped by descending order and ascend within each without overlap;
+ * DS_EINVAL for a wrong geometry, or a run that is empty, not aligned to its blocks or beyond DS_PA_BITS or the keys.
+ */
+int ds_radix_build(const struct ds_radix *radix, const struct ds_run *runs, size_t count, const uint64_t *node_pas,
+		   size_t capacity, void *pages, size_t *ret);
+
+/* ---- folio records of a preserved memfd ---- */
+
+/*
+ * A record is two u64: page frame number (bits 0 to 51) and flags (bits 52 to 63), then the page offset in the file.
+ * The index is what orders the records: it ascends, without repetition.
+ */
+struct ds_folio_rules {
+	uint64_t pfn_limit;	/* page frame numbers are 1 to pfn_limit - 1 */
+	uint64_t index_limit;	/* indices are below it: the size of the file in pages */
+	uint32_t known_flags;
+	uint32_t swap;		/* the records are of the other byte order */
+};
+
+/* The ways in which a record can be wrong, as indices of struct ds_folio_faults. */
+#define DS_FOLIO_PFN_ZERO 0
+#define DS_FOLIO_PFN_LIMIT 1
+#define DS_FOLIO_FLAGS 2
+#define DS_FOLIO_INDEX_LIMIT 3
+#define DS_FOLIO_INDEX_ORDER 4
+#define DS_FOLIO_FAULTS 5
+
+struct ds_folio_faults {
+	uint64_t count[DS_FOLIO_FAULTS];
+	uint64_t first[DS_FOLIO_FAULTS];	/* record number of the first one, when count is not 0 */
+};
+
+/* Checks count records without writing them anywhere. */
+int ds_folios_check(const void *records, size_t count, const struct ds_folio_rules *rules, struct ds_folio_faults *ret);
+
+/* The same check, and the records as three arrays of count items: page frame number, flags, index. */
+int ds_folios_decode(const void *records, size_t count, const struct ds_folio_rules *rules, uint64_t *pfn, uint16_t *flags,
+		     uint64_t *index, struct ds_folio_faults *ret);
+
 /* cdef end */
 
 #endif

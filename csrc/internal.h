@@ -38,4 +38,16 @@ static inline uint64_t load64_le(const void *from)
 	return load64_of(from, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
+static inline void store64_of(void *to, uint64_t value, int swap)
+{
+	if (swap)
+		value = __builtin_bswap64(value);
+	memcpy(to, &value, sizeof(value));
+}
+
+/* The len bytes at pa, or NULL when they are not all in one region. from is where the region is looked for first. */
+const void *memory_at(const struct ds_memory *memory, uint64_t pa, uint64_t len, size_t *from, uint64_t *unit);
+
+void problem_add(struct ds_problems *problems, struct ds_problem problem);
+
 #endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Bitmaps of preserved blocks to ranges, and the ranges of many orders to one sorted list.
+ *
+ * An edge is a place where a bit differs from the one before it: word ^ (word << 1 | last bit of the word before). Edges come in
+ * pairs, start and end of a range; a run that goes on over words and bitmaps has no edge there and costs nothing.
+ */
+#include "internal.h"
+
+#include <stdbool.h>
+
+/* The range that is open at the end of what was scanned so far: end is where it would close. */
+struct cursor {
+	uint64_t *edges;
+	size_t capacity;
+	size_t used;
+	uint64_t carry;		/* 1 while a range is open */
+	uint64_t end;
+};
+
+static inline bool put(struct cursor *at, uint64_t edge)
+{
+	if (at->edges) {
+		if (at->used == at->capacity)
+			return false;
+		at->edges[at->used] = edge;
+	}
+	at->used++;
+	return true;
+}
+
+/* The lowest bits of word, as blocks from pa on. */
+static inline bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t pa, uint32_t shift)
+{
+	uint64_t kept = bits < 64 ? word & ((UINT64_C(1) << bits) - 1) : word;
+	uint64_t toggles = kept ^ (kept << 1 | at->carry);
+	uint32_t many;
+
+	if (bits < 64)
+		toggles &= (UINT64_C(1) << bits) - 1;
+	at->carry = kept >> (bits - 1);
+	many = (uint32_t)__builtin_popcountll(toggles);
+	if (!at->edges) {
+		at->used += many;
+		return true;
+	}
+	if (many > at->capacity - at->used)
+		return false;
+	for (uint64_t *to = at->edges + at->used; toggles; toggles &= toggles - 1)
+		*to++ = pa + ((uint64_t)__builtin_ctzll(toggles) << shift);
+	at->used += many;
+	return true;
+}
+
+/* How many of the next words, up to limit, hold nothing but what the carry says: no edge in them. */
+static inline size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
+{
+	uint64_t fill = 0 - carry;
+	size_t n = 0;
+
+	for (; n + 4 <= limit; n += 4, words += 32)
+		if ((load64(words) ^ fill) | (load64(words + 8) ^ fill) | (load64(words + 16) ^ fill) |
+		    (load64(words + 24) ^ fill))
+			break;
+	return n;
+}
+
+__attribute__((always_inline)) static inline bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap,
+							      uint64_t *blocks)
+{
+	const uint8_t *words = (const uint8_t *)map->words + map->first / 64 * 8;
+	uint32_t skipped = map->first % 64;
+	size_t full = map->count / 64;
+
+	for (size_t n = 0; n < full; n++) {
+		size_t same = same_words(words + 8 * n, full - n, at->carry);
+		uint64_t word;
+
+		*blocks += at->carry * 64 * same;
+		n += same;
+		if (n == full)
+			break;
+		word = load64_of(words + 8 * n, swap);
+		*blocks += (uint64_t)__builtin_popcountll(word);
+		if (!scan_word(at, word, 64, map->pa + ((uint64_t)n << 6 << map->shift), map->shift))
+			return false;
+	}
+	if (map->count % 64) {
+		uint32_t bits = map->count % 64;
+		uint64_t word = load64_of(words + 8 * full, swap) >> skipped;
+
+		*blocks += (uint64_t)__builtin_popcountll(word & ((UINT64_C(1) << bits) - 1));
+		return scan_word(at, word, bits, map->pa + ((uint64_t)full << 6 << map->shift), map->shift);
+	}
+	return true;
+}
+
+static inline bool close_range(struct cursor *at)
+{
+	bool done = !at->carry || put(at, at->end);
+
+	at->carry = 0;
+	return done;
+}
+
+/* One above the last block, or 0 when the bitmap is not what the header asks for. */
+static uint64_t bitmap_end(const struct ds_bitmap *map)
+{
+	const uint64_t limit = UINT64_C(1) << DS_PA_BITS;
+
+	if (map->shift < 12 || map->shift > 63 || map->order >= DS_ORDERS || !map->count)
+		return 0;
+	if (map->first % 64 && map->first % 64 + (uint64_t)map->count > 64)
+		return 0;
+	if (map->pa >= limit || map->count > (limit - map->pa) >> map->shift)
+		return 0;
+	return map->pa + ((uint64_t)map->count << map->shift);
+}
+
+static int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64_t *edges, size_t capacity, struct ds_scan *ret)
+{
+	struct cursor at = { .edges = edges, .capacity = capacity };
+	size_t before = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < count; i++) {
+		const struct ds_bitmap *map = &maps[i];
+		bool same_order = i && map->order == maps[i - 1].order;
+		uint64_t end = bitmap_end(map);
+
+		if (!end)
+			return DS_EINVAL;
+		if (i && (map->order > maps[i - 1].order || (same_order && map->pa < at.end)))
+			return DS_EORDER;
+		if ((!same_order || map->pa != at.end) && !close_range(&at))
+			return DS_ESPACE;
+		if (i && !same_order) {
+			ret->edges[maps[i - 1].order] = at.used - before;
+			before = at.used;
+		}
+		if (!(swap ? scan_bitmap(&at, map, 1, &ret->blocks[map->order])
+			   : scan_bitmap(&at, map, 0, &ret->blocks[map->order])))
+			return DS_ESPACE;
+		at.end = end;
+	}
+	if (!close_range(&at))
+		return DS_ESPACE;
+	if (count)
+		ret->edges[maps[count - 1].order] = at.used - before;
+	ret->total = at.used;
+	return DS_OK;
+}
+
+int ds_bitmaps_count(const struct ds_bitmap *bitmaps, size_t count, int swap, struct ds_scan *ret)
+{
+	return scan_all(bitmaps, count, swap, NULL, 0, ret);
+}
+
+int ds_bitmaps_scan(const struct ds_bitmap *bitmaps, size_t count, int swap, uint64_t *edges, size_t capacity,
+		    struct ds_scan *ret)
+{
+	uint64_t none;
+
+	return scan_all(bitmaps, count, swap, edges ? edges : &none, edges ? capacity : 0, ret);
+}
+
+/* What is left of the ranges of one order. */
+struct head {
+	const uint64_t *next;
+	const uint64_t *end;
+	uint32_t order;
+};
+
+/* By the start of the next range; where they start together, the larger blocks first. */
+static inline bool comes_first(const struct head *a, const struct head *b)
+{
+	return a->next[0] < b->next[0] || (a->next[0] == b->next[0] && a->order > b->order);
+}
+
+/* Puts the first head where it belongs in the sorted rest. */
+static void sift(struct head *heads, size_t count)
+{
+	struct head moved = heads[0];
+	size_t i = 1;
+
+	for (; i < count && comes_first(&heads[i], &moved); i++)
+		heads[i - 1] = heads[i];
+	heads[i - 1] = moved;
+}
+
+static size_t heads_of(const uint64_t *edges, const struct ds_scan *scan, struct head heads[DS_ORDERS])
+{
+	size_t count = 0;
+
+	/* Lowest order first, from the back: each new head goes in front and is sifted to its place. */
+	edges += scan->total;
+	for (uint32_t order = 0; order < DS_ORDERS; order++) {
+		const uint64_t *end = edges;
+
+		edges -= scan->edges[order];
+		if (edges == end)
+			continue;
+		memmove(heads + 1, heads, count * sizeof(*heads));
+		heads[0] = (struct head){ .next = edges, .end = end, .order = order };
+		sift(heads, ++count);
+	}
+	return count;
+}
+
+void problem_add(struct ds_problems *problems, struct ds_problem problem)
+{
+	if (problems->count < problems->capacity)
+		problems->list[problems->count] = problem;
+	problems->count++;
+}
+
+int ds_edges_merge(const uint64_t *edges, const struct ds_scan *scan, uint64_t *out, size_t capacity,
+		   struct ds_problems *problems, size_t *ret)
+{
+	struct head heads[DS_ORDERS];
+	size_t count, used = 0;
+	uint64_t sum = 0;
+
+	for (uint32_t order = 0; order < DS_ORDERS; order++) {
+		if (scan->edges[order] % 2 || scan->edges[order] > scan->total)
+			return DS_EINVAL;
+		sum += scan->edges[order];
+	}
+	if (sum != scan->total)
+		return DS_EINVAL;
+	for (count = heads_of(edges, scan, heads); count;) {
+		uint64_t start = heads[0].next[0], end = heads[0].next[1];
+
+		if (used && start <= out[used - 1]) {
+			uint64_t joined = out[used - 1];
+
+			if (start < joined)
+				problem_add(problems, (struct ds_problem){ .pa = start, .value = end < joined ? end : joined,
+									   .code = DS_OVERLAP, .level = heads[0].order });
+			out[used - 1] = end > joined ? end : joined;
+		} else {
+			if (capacity - used < 2)
+				return DS_ESPACE;
+			out[used++] = start;
+			out[used++] = end;
+		}
+		heads[0].next += 2;
+		if (heads[0].next == heads[0].end)
+			memmove(heads, heads + 1, --count * sizeof(*heads));
+		else
+			sift(heads, count);
+	}
+	*ret = used;
+	return DS_OK;
+}
