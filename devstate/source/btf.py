@@ -61,7 +61,8 @@ class Btf:
     def open(cls, source: str | PathLike[str] | bytes | bytearray | memoryview) -> Btf:
         """Open a path or the bytes themselves: raw BTF, an ELF file with a ``.BTF`` section, either of them zstd-compressed.
 
-        OSError when the file cannot be read, BtfError when it holds no good BTF, LimitError when it is too large.
+        OSError when the file cannot be read, BtfError when it holds no good BTF (ImageError: no good zstd),
+        LimitError when it is too large.
         """
         return cls(*load(source))
 
