@@ -62,6 +62,8 @@ def _summary(layout: Layout) -> dict[str, Any]:
         "size": layout.struct().size if isinstance(layout.root, str) else None,
         "source": layout.source,
         "doc": layout.doc,
+        "found_by": layout.found_by,
+        "carrier": layout.carrier,
         "structs": [struct.name for struct in layout.structs],
     }
 

@@ -40,6 +40,8 @@ class Summary:
     size: int | None
     source: str
     doc: str
+    found_by: str | None
+    carrier: str
     structs: tuple[str, ...]
 
 
@@ -90,6 +92,11 @@ class Registry:
         """Names of the schemas with this compatible, the variant without a mark first; empty when it is unknown."""
         found = [name for name, summary in self.summaries.items() if summary.compatible == compatible]
         return sorted(found, key=lambda name: (name != compatible, name))
+
+    def found_by(self, where: str) -> list[str]:
+        """Names of the schemas whose ``found_by`` is ``where``, such as ``KHO subtree LUO``; newest first."""
+        found = [name for name, summary in self.summaries.items() if summary.found_by == where]
+        return sorted(found, key=lambda name: (self.summaries[name].until is not None, self.summaries[name].status != "mainline"))
 
     def layout(self, name: str, environment: Environment) -> Layout:
         """The layout of the schema called ``name`` (not a compatible: see :meth:`find`). UsageError when there is none."""

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The preserved memory map of a handover: what is preserved, in which blocks, and where in the map that is said.
+
+Two forms: the radix tree of kho-v2 on, and the chain of bitmap chunks of kho-v1. Ranges and totals come from
+``devstate.pagetable`` (the C core); single lookups walk the map itself, so that an answer can name the word that holds the bit.
+"""
+
+from __future__ import annotations
+
+from devstate.errors import DecodeError
+from devstate.pagetable.bitmaps import Bitmap, sort_bitmaps
+from devstate.pagetable.native import bitmaps_decode, radix_decode
+from devstate.pagetable.radix import radix_shape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy
+    import numpy.typing
+
+    from devstate.handover.follow import Follow
+    from devstate.layout.model import TargetLayout
+    from devstate.memory.physmem import PhysMemory
+    from devstate.pagetable.preserved import PreservedMap
+
+CHUNKS_MAX = 1 << 20
+"""Chunks of a kho-v1 map: 255 bitmaps of 128 MiB each; this many cover more than any machine has."""
+
+_CODES = {
+    "not-in-memory": "radix-node-outside",
+    "misaligned": "radix-node-misaligned",
+    "visited-twice": "radix-node-twice",
+    "key-too-wide": "radix-key",
+    "key-zero": "radix-key",
+    "address-too-wide": "radix-address",
+    "overlap": "preserved-overlap",
+}
+"""The map's own problems as the ids of check rules."""
+
+
+class PreservedPages:
+    """What the memory map says. ``map`` has ranges, totals and the map's own pages; ``root_pa`` is where it starts.
+
+    ``bit`` finds the bit of a block: (address of the u64 word, bit in it) for (physical address, order), None when there is no such word.
+    """
+
+    __slots__ = ("_bit", "_memory", "_order", "kind", "map", "root_pa")
+
+    def __init__(
+        self, map: PreservedMap, root_pa: int, kind: str, memory: PhysMemory, order: str, bit: Callable[[int, int], tuple[int, int] | None]
+    ) -> None:
+        self.map = map
+        self.root_pa = root_pa
+        self.kind = kind
+        self._memory = memory
+        self._order = order
+        self._bit = bit
+
+    def covers(self, pa: int, size: int = 1) -> bool:
+        """Whether all ``size`` bytes at ``pa`` are preserved."""
+        return self.map.covers(pa, size)
+
+    def word(self, pa: int, order: int = 0) -> tuple[int, int] | None:
+        """Where the map says whether the block of ``order`` at ``pa`` is preserved: (address of the u64 word, bit). None: no such leaf."""
+        return self._bit(pa, order)
+
+    def order_at(self, pa: int) -> int | None:
+        """The order of the block that starts at ``pa``; None when none starts there."""
+        for order in sorted(self.map.orders, reverse=True):
+            if pa % (self.map.page_size << order) == 0 and self._is_set(pa, order):
+                return order
+        return None
+
+    def orders_at(self, pas: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.int8]:
+        """The order of the block that starts at each address, -1 where none does. One lookup a distinct word, not a Python step an address."""
+        import numpy as np
+
+        found = np.full(len(pas), -1, np.int8)
+        for order in sorted(self.map.orders):
+            size = self.map.page_size << order
+            open_ = np.flatnonzero(pas % np.uint64(size) == 0)
+            words, inverse = np.unique(pas[open_] // np.uint64(size * 64), return_inverse=True)
+            values = np.fromiter((self._word_value(int(word) * size * 64, order) for word in words), np.uint64, len(words))
+            bits = pas[open_] // np.uint64(size) % np.uint64(64)
+            found[open_[(values[inverse] >> bits) & np.uint64(1) == 1]] = order
+        return found
+
+    def _is_set(self, pa: int, order: int) -> bool:
+        place = self._bit(pa, order)
+        if place is None or not self._memory.contains(place[0], 8):
+            return False
+        word = int.from_bytes(self._memory.read(place[0], 8), "big" if self._order == "big" else "little")
+        return bool(word >> place[1] & 1)
+
+    def _word_value(self, pa: int, order: int) -> int:
+        place = self._bit(pa, order)
+        if place is None or not self._memory.contains(place[0], 8):
+            return 0
+        return int.from_bytes(self._memory.read(place[0], 8), "big" if self._order == "big" else "little")
+
+
+def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedPages | None:
+    """The memory map at ``pa``, of the form that ``target`` says. Damage becomes problems; None when nothing can be read."""
+    handover = follow.handover
+    if handover.memory is None:
+        return None
+    if pa % follow.page_size:
+        follow.problem("kho-map", "the memory map is not at a page boundary", _map_link(follow), "/", f"a multiple of {follow.page_size}", f"{pa:#x}")
+        return None
+    try:
+        return _radix(follow, target, pa) if target.kind == "radix" else _chunks(follow, target, pa)
+    except DecodeError as error:
+        follow.problem("kho-map", error.message, pa, "preserved", error.expected, error.found)
+        return None
+
+
+def _map_link(follow: Follow) -> int | None:
+    """The address of the root property that leads to the map."""
+    handover = follow.handover
+    prop = handover.fdt.root.property("preserved-memory-map") if handover.fdt is not None else None
+    return None if prop is None or prop.offset is None or handover.fdt_pa is None else handover.fdt_pa + prop.offset
+
+
+def _radix(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPages:
+    memory, page_size, depth = follow.handover.memory, follow.page_size, target.depth or 0
+    assert memory is not None  # read_memory_map() asked
+    found = radix_decode(memory, root_pa, radix_shape(page_size, depth))
+    _note_problems(follow, found, root_pa)
+    shift = page_size.bit_length() - 1
+
+    def bit(pa: int, order: int) -> tuple[int, int] | None:
+        key = 1 << (64 - shift - order) | pa >> (shift + order)
+        node = root_pa
+        for level in range(depth - 1, 0, -1):
+            index = key >> (shift + 3 + (level - 1) * (shift - 3)) & ((1 << (shift - 3)) - 1)
+            if level == depth - 1 and key >> (shift + 3 + level * (shift - 3)):
+                return None
+            node = follow.u64(node + index * 8) or 0
+            if not node:
+                return None
+        low = key & ((1 << (shift + 3)) - 1)
+        return node + low // 64 * 8, low % 64
+
+    return PreservedPages(found, root_pa, "radix", memory, follow.order, bit)
+
+
+def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPages:
+    memory = follow.handover.memory
+    assert memory is not None  # read_memory_map() asked
+    rows, pages = _read_chunks(follow, root_pa)
+    size = _bitmap_size(rows, follow.page_size, target.size or follow.page_size)
+    bitmaps = []
+    where: dict[tuple[int, int], int] = {}
+    for order, start, pa, link in rows:
+        words = follow.read(pa, size, "preserved", link)
+        if words is None:
+            continue
+        bitmaps.append(Bitmap(words, start, 0, size * 8, order))
+        where[order, start] = pa
+    kept, problems = sort_bitmaps(bitmaps, follow.page_size)
+    found = bitmaps_decode(kept, follow.page_size, memory.byteorder, pages, problems)
+    _note_problems(follow, found, root_pa)
+
+    def bit(pa: int, order: int) -> tuple[int, int] | None:
+        block = follow.page_size << order
+        start = pa - pa % (block * size * 8)
+        bitmap = where.get((order, start))
+        index = (pa - start) // block
+        return None if bitmap is None else (bitmap + index // 64 * 8, index % 64)
+
+    return PreservedPages(found, root_pa, "chunks", memory, follow.order, bit)
+
+
+def _bitmap_size(rows: list[tuple[int, int, int, int]], page_size: int, stated: int) -> int:
+    """Bytes of one bitmap. a2fff99f92da went from 512 bytes to a page and kept the string: bitmaps that do not start at a page
+    boundary, or stand for less than a page's worth of bits, are of the old size."""
+    for order, start, pa, _ in rows:
+        if pa % page_size or start % (page_size * 8 * (page_size << order)):
+            return 512
+    return stated
+
+
+def _read_chunks(follow: Follow, pa: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:
+    """(order, phys_start, bitmap address, address of that pointer) of every bitmap, and the chunk pages."""
+    rows: list[tuple[int, int, int, int]] = []
+    pages: list[int] = []
+    seen: set[int] = set()
+    link: int | None = _map_link(follow)
+    while pa:
+        if pa in seen or len(seen) >= CHUNKS_MAX:
+            follow.problem("chain-cycle", "the chunks of the memory map come back to one that was read", link, "preserved", "0 at the end", f"{pa:#x}")
+            break
+        seen.add(pa)
+        chunk = follow.read(pa, follow.page_size, "preserved", link)
+        if chunk is None:
+            break
+        pages.append(pa)
+        words = [int.from_bytes(chunk[at : at + 8], follow.order) for at in range(0, follow.page_size, 8)]
+        order, count = (int.from_bytes(chunk[at : at + 4], follow.order) for at in (8, 12))
+        capacity = (follow.page_size - 16) // 16
+        if count > capacity or order > 52:
+            follow.problem("chain-count", "a chunk has an impossible order or number of bitmaps", pa + 8, "preserved", f"1..{capacity}", count)
+            break
+        rows += [(order, words[2 + 2 * i], words[3 + 2 * i], pa + 24 + 16 * i) for i in range(count)]
+        link, pa = pa, words[0]
+    return rows, pages
+
+
+def _note_problems(follow: Follow, found: PreservedMap, root_pa: int) -> None:
+    for each in found.problems:
+        at = each.pa or (_map_link(follow) if each.found == root_pa else None)
+        follow.problem(_CODES[each.code], each.message, at, "preserved", None, f"{each.found:#x}")
+    if found.problem_count > len(found.problems):
+        follow.problem("preserved-overlap", f"{found.problem_count - len(found.problems)} more problems of the memory map", None, "preserved")

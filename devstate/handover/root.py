@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""KHO's root: finding it in memory, and reading its properties and subtrees.
+
+The root is found by an address that somebody gives (``--fdt``, the note in our own captures), else by looking at every page for
+a devicetree whose root ``compatible`` is a ``kho-v*``.
+"""
+
+from __future__ import annotations
+
+from devstate.errors import DecodeError, UsageError
+from devstate.fdt.header import HEADER_SIZE, totalsize
+from devstate.fdt.reader import read_partial
+from devstate.handover.model import Subtree
+from devstate.layout.model import NodeLayout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devstate.fdt.model import Node, Property
+    from devstate.handover.follow import Follow
+    from devstate.layout.model import FieldLayout, Layout
+    from devstate.layout.registry import Registry
+    from devstate.memory.physmem import PhysMemory
+
+FDT_MAGIC = b"\xd0\x0d\xfe\xed"
+PREFIX = "kho-v"
+CANDIDATES_MAX = 64
+"""Roots that are listed when there are several: a dump holds the incoming, the outgoing and a few stale ones."""
+
+
+def find_roots(memory: PhysMemory) -> list[tuple[int, str]]:
+    """(physical address, root compatible) of every page that starts a devicetree which says that it is KHO's root."""
+    found = []
+    for pa in memory.find_pages(FDT_MAGIC):
+        compatible = root_compatible(memory, pa)
+        if compatible is not None and compatible.startswith(PREFIX):
+            found.append((pa, compatible))
+            if len(found) == CANDIDATES_MAX:
+                break
+    return found
+
+
+def root_compatible(memory: PhysMemory, pa: int) -> str | None:
+    """The first string of ``/compatible`` of the devicetree at ``pa``; None when there is no readable one."""
+    blob = blob_at(memory, pa)
+    if blob is None:
+        return None
+    try:
+        fdt, _ = read_partial(blob)
+        strings = fdt.root.compatible
+    except DecodeError:
+        return None
+    return strings[0] if strings else None
+
+
+def blob_at(memory: PhysMemory, pa: int) -> memoryview | None:
+    """The bytes of the devicetree at ``pa`` by its own totalsize, shorter when the capture ends before; None when there is none."""
+    if not memory.contains(pa, HEADER_SIZE):
+        return None
+    size = totalsize(memory.read(pa, HEADER_SIZE))
+    if size is None:
+        return None
+    for _, view in memory.read_present(pa, size):
+        return view
+    return None
+
+
+def choose_root(memory: PhysMemory) -> int:
+    """The only root in ``memory``. UsageError, with the list, when there are several or none."""
+    roots = find_roots(memory)
+    if len(roots) == 1:
+        return roots[0][0]
+    if not roots:
+        raise UsageError(f"{memory.source}: no KHO root FDT in this memory; give its physical address with --fdt if you know it")
+    listed = "; ".join(f"--fdt {pa:#x} ({compatible})" for pa, compatible in roots)
+    raise UsageError(f"{memory.source}: {len(roots)} KHO root FDTs in this memory; choose one: {listed}")
+
+
+def root_layout(follow: Follow, registry: Registry, compatible: str) -> Layout | None:
+    """The layout of the root with this string, the newest form of it; None and a problem when no schema has it."""
+    names = registry.names(compatible)
+    if not names:
+        follow.problem("kho-compatible", "no known kernel writes this root", None, "/", "a known kho-v*", repr(compatible))
+        return None
+    return registry.layout(names[0], follow.handover.environment)
+
+
+def number(follow: Follow, node: Node, field: FieldLayout, base: int | None, path: str, code: str) -> tuple[int | None, int | None]:
+    """A native integer property: (value, address of the payload). None and a problem when it is absent or of another length."""
+    prop: Property | None = node.property(field.name)
+    if prop is None:
+        if not field.optional:
+            follow.problem(code, f"the property {field.name} is missing", base, path, f"{field.size} bytes", "nothing")
+        return None, None
+    at = None if base is None or prop.offset is None else base + prop.offset
+    if len(prop.value) != field.size:
+        follow.problem(code, f"the property {field.name} has a wrong length", at, path, f"{field.size} bytes", f"{len(prop.value)} bytes")
+        return None, at
+    return int.from_bytes(prop.value, follow.order), at
+
+
+def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:
+    """Read the root devicetree in ``blob`` into the handover: compatible, memory map, subtrees."""
+    handover = follow.handover
+    fdt, errors = read_partial(blob, source=handover.source)
+    for error in errors:
+        at = None if pa is None or error.offset is None else pa + error.offset
+        follow.problem("kho-fdt", error.message, at, error.path, error.expected, error.found)
+    handover.fdt, handover.fdt_pa = fdt, pa
+    try:
+        strings = fdt.root.compatible
+    except DecodeError as error:
+        strings = ()
+        follow.problem("kho-compatible", "the root compatible is no string", pa, "/", error.expected, error.found)
+    handover.compatible = strings[0] if strings else ""
+    layout = root_layout(follow, handover.registry, handover.compatible)
+    if layout is None or not isinstance(layout.root, NodeLayout):
+        return
+    handover.layout = layout
+    handover.memory_map_pa, _ = number(follow, fdt.root, layout.root.properties[0], pa, "/", "kho-map")
+    for child in layout.root.children:
+        for node in fdt.root.children:
+            handover.subtrees.append(_subtree(follow, child, node, pa))
+
+
+def _subtree(follow: Follow, layout: NodeLayout, node: Node, base: int | None) -> Subtree:
+    values = [number(follow, node, field, base, f"/{node.name}", "subtree-property") for field in layout.properties]
+    subtree = Subtree(node.name, values[0][0], values[1][0] if len(values) > 1 else None)
+    subtree.data_pa = values[0][1]
+    subtree.size_pa = values[1][1] if len(values) > 1 else None
+    return subtree

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""kho_vmalloc: the page list of a preserved virtually contiguous area.
+
+::
+
+    kho_vmalloc { first, total_pages, flags, order }
+        first --> page { next u64 | phys u64[(PAGE_SIZE - 8) / 8] } --> ... --> 0      a 0 in phys ends a page that is not full
+
+Source: include/linux/kho/abi/kexec_handover.h (6.18), kho_preserve_vmalloc() in kernel/liveupdate/kexec_handover.c. Each address
+stands for a block of ``1 << order`` pages; the blocks together are ``total_pages`` pages.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstate.codec.record import Record
+    from devstate.handover.follow import Follow
+    from devstate.memory.physmem import PhysMemory
+
+LISTS_MAX = 1 << 23
+"""Pages of addresses in one list. u32 total_pages at 511 addresses a page: a kernel cannot write more."""
+
+
+class PageList:
+    """The blocks of an area, in order. ``blocks`` are physical addresses (u64), ``order`` their page order, ``lists`` the list pages.
+
+    ``complete`` is False when the list could not be followed to its end.
+    """
+
+    __slots__ = ("blocks", "complete", "first_pa", "lists", "order", "page_size", "total_pages")
+
+    def __init__(self, first_pa: int, total_pages: int, order: int, page_size: int) -> None:
+        self.first_pa = first_pa
+        self.total_pages = total_pages
+        self.order = order
+        self.page_size = page_size
+        self.blocks = array("Q")
+        self.lists = array("Q")
+        self.complete = False
+
+    @property
+    def block_size(self) -> int:
+        """Bytes of one block."""
+        return self.page_size << self.order
+
+    def where(self, offset: int) -> int | None:
+        """The physical address of byte ``offset`` of the area; None beyond what the list holds."""
+        index, within = divmod(offset, self.block_size)
+        return self.blocks[index] + within if index < len(self.blocks) else None
+
+    def pieces(self, memory: PhysMemory, size: int) -> Iterator[tuple[int, memoryview | None]]:
+        """The first ``size`` bytes of the area as (physical address, bytes or None when not in the capture), block after block."""
+        left = min(size, len(self.blocks) * self.block_size)
+        for pa in self.blocks:
+            if left <= 0:
+                return
+            step = min(self.block_size, left)
+            yield pa, memory.read(pa, step) if memory.contains(pa, step) else None
+            left -= step
+
+    def content(self, memory: PhysMemory, size: int) -> bytearray | None:
+        """The first ``size`` bytes of the area, joined; None when any of them is missing."""
+        joined = bytearray()
+        for _, piece in self.pieces(memory, size):
+            if piece is None:
+                return None
+            joined += piece
+        return joined if len(joined) == size else None
+
+
+def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageList:
+    """The page list that the kho_vmalloc ``record`` at ``pa`` leads to. Damage becomes problems and an incomplete list."""
+    page_size = follow.page_size
+    order = record.order if record.order < 32 else 0
+    pages = PageList(record.first, record.total_pages, order, page_size)
+    wanted = -(-record.total_pages // (1 << order))
+    seen: set[int] = set()
+    link, at = pa, record.first
+    while at:
+        if at in seen or len(seen) > LISTS_MAX or len(pages.blocks) > wanted:
+            code = "vmalloc-cycle" if at in seen else "vmalloc-length"
+            follow.problem(code, "the page list does not end where total_pages says", link, path, f"{wanted} blocks", f"more, at {at:#x}")
+            return pages
+        seen.add(at)
+        if at % page_size:
+            follow.problem("pointer-misaligned", "a page list does not start at a page boundary", link, path, f"a multiple of {page_size}", f"{at:#x}")
+            return pages
+        page = follow.read(at, page_size, path, link)
+        if page is None:
+            return pages
+        follow.claim(at, page_size, path, "page-list", link)
+        pages.lists.append(at)
+        words = array("Q")
+        words.frombytes(page)
+        if follow.swapped:
+            words.byteswap()
+        entries = words[1:]
+        pages.blocks.extend(entries[: entries.index(0)] if 0 in entries else entries)
+        link, at = at, words[0]
+    pages.complete = True
+    return pages
