@@ -260,6 +260,7 @@ HEADER = {
     "type_len unaligned": (12, "I", 2, "32-bit words"),
     "str_off": (16, "I", 0xFFFFFFFF, "strings are outside"),
     "str_len": (20, "I", 0, "begin and end with a NUL.*found no strings"),
+    "str_len one above": (20, "I", len(every_kind().strings) + 1, "strings are outside"),
     "str_len below": (20, "I", 3, "begin and end with a NUL"),
 }
 
@@ -289,6 +290,28 @@ def test_info_bits_that_a_kind_does_not_have_are_refused() -> None:
         made.add(kind, "x", 4, [32] if kind == btfwriter.INT else [], vlen=vlen, kflag=kflag)
         with pytest.raises(BtfError, match="type 1: a type is malformed"):
             Btf.open(made.bytes())
+
+
+@pytest.mark.parametrize(("words", "vlen", "left"), [([], 0, 4), ([], 0, 8), ([0], 1, 0), ([0, 1], 2, 0)])
+def test_the_last_type_must_be_whole(words: list[int], vlen: int, left: int) -> None:
+    """Bytes left behind the last type, or fewer than its elements take: the error is at what is cut."""
+    made = BtfWriter()
+    made.int("int", 4)
+    made.add(btfwriter.ENUM, "e", 4, words, vlen=vlen)
+    made.types += bytes(left)
+    with pytest.raises(BtfError, match=r"the last type is cut short; expected \d+ bytes; found \d+ bytes left") as caught:
+        Btf.open(made.bytes())
+    assert 24 + 16 + (12 if left else 0) == caught.value.offset
+
+
+def test_void_has_a_kind_and_no_words() -> None:
+    """Type 0 is void: it stands in no section, nor does the type behind the last."""
+    btf = Btf.open(every_kind().bytes())
+    assert 0 == btf.kind(0)
+    for type_id in (0, -1, len(btf) + 1):
+        with pytest.raises(BtfError, match=f"a type id is out of range; expected 1..{len(btf)}; found {type_id}"):
+            btf.word(type_id, 0)
+    assert 1 << 31 > btf.word(len(btf), 0)
 
 
 BROKEN = {
