@@ -45,9 +45,10 @@ def frozen(cls: type[T]) -> type[T]:
     space.setdefault("__repr__", _repr)
     if "__eq__" not in space:
         space.update(__eq__=_eq, __hash__=_hash)
-    made: type[T] = type(cls)(cls.__name__, cls.__bases__, space)
+    made: Any = type(cls)(cls.__name__, cls.__bases__, space)  # type: ignore[misc]  # a metaclass call that mypy cannot see through
     made.__qualname__ = cls.__qualname__
-    return made
+    kind: type[T] = made
+    return kind
 
 
 def values(item: Any) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ from devstate.frozen import frozen
 
 @frozen
 class Claim:
-    """``size`` bytes at ``start`` are needed by ``path`` as ``what``: ``fdt``, ``blob``, ``block``, ``record``, ``page-list``, ``array``, ``region``.
+    """``size`` bytes at ``start`` are needed by ``path``. ``what`` is ``fdt``, ``blob``, ``block``, ``record``, ``page-list``,
+    ``array`` or ``region``.
 
     ``pa`` is the address of the field that leads there, None when something else (a register, a boot parameter) does.
     """

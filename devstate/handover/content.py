@@ -90,7 +90,9 @@ def file_pieces(handover: Handover, file: PreservedFile) -> Iterator[tuple[int, 
     """
     memory, size = handover.memory, file.size
     if memory is None or size is None or size > CONTENT_MAX:
-        raise DecodeError("the content cannot be read", source=handover.source, path=file.path, expected=f"a size up to {CONTENT_MAX}", found=size)
+        raise DecodeError(
+            "the content cannot be read", source=handover.source, path=file.path, expected=f"a size up to {CONTENT_MAX}", found=size
+        )
     page_size = handover.environment.page_size
     end = 0
     for index, pa, pages in file_runs(handover, file):

@@ -113,14 +113,23 @@ class Follow:
         seen: set[int] = set()
         while pa:
             if pa in seen:
-                self.problem("chain-cycle", "the chain of blocks comes back to a block that it has been at", link, path, "0 at the end", f"{pa:#x}")
+                self.problem(
+                    "chain-cycle", "the chain of blocks comes back to a block that it has been at", link, path, "0 at the end", f"{pa:#x}"
+                )
                 return
             if len(seen) >= CHAIN_MAX:
                 self.problem("chain-too-long", "the chain has too many blocks", link, path, f"at most {CHAIN_MAX}", "more")
                 return
             seen.add(pa)
             if pa % self.page_size:
-                self.problem("pointer-misaligned", "a block does not start at a page boundary", link, path, f"a multiple of {self.page_size}", f"{pa:#x}")
+                self.problem(
+                    "pointer-misaligned",
+                    "a block does not start at a page boundary",
+                    link,
+                    path,
+                    f"a multiple of {self.page_size}",
+                    f"{pa:#x}",
+                )
             page = self.read(pa, min(self.page_size, self.page_size - pa % self.page_size), path, link)
             if page is None:
                 return
@@ -133,9 +142,7 @@ class Follow:
                 yield pa + 16 + index * stride, record
             link, pa = pa, int.from_bytes(page[0:8], self.order)
 
-    def area(
-        self, layout: Layout, target: TargetLayout, pa: int, count: int, path: str, link: int | None
-    ) -> list[tuple[int, Record]]:
+    def area(self, layout: Layout, target: TargetLayout, pa: int, count: int, path: str, link: int | None) -> list[tuple[int, Record]]:
         """``count`` records in a contiguous area of ``target.size`` bytes at ``pa``."""
         struct = target.element.struct if isinstance(target.element, StructType) else ""
         stride = layout.struct(struct).size
@@ -167,7 +174,14 @@ class Follow:
         header = {field.name: int.from_bytes(head[field.offset : field.offset + field.size], self.order) for field in struct.fields[:-1]}
         count, capacity = header[flex.counted_by], (size - entries.offset) // flex.stride
         if count > capacity:
-            self.problem("area-count", "more entries than the area holds", pa + struct.field(flex.counted_by).offset, path, f"at most {capacity}", count)
+            self.problem(
+                "area-count",
+                "more entries than the area holds",
+                pa + struct.field(flex.counted_by).offset,
+                path,
+                f"at most {capacity}",
+                count,
+            )
             count = capacity
         at = pa + entries.offset
         data = self.read(at, count * flex.stride, path, link)

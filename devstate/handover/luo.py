@@ -34,7 +34,12 @@ def open_luo(follow: Follow, subtree: Subtree) -> Luo | None:
         _from_tree(follow, luo, subtree, layout, layout.root, links)
     elif len(blob) < layout.struct().size:
         follow.problem(
-            "luo-too-short", "the LUO blob is shorter than its struct", subtree.size_pa, PATH, f"{layout.struct().size} bytes", f"{len(blob)} bytes"
+            "luo-too-short",
+            "the LUO blob is shorter than its struct",
+            subtree.size_pa,
+            PATH,
+            f"{layout.struct().size} bytes",
+            f"{len(blob)} bytes",
         )
         return luo
     else:
@@ -72,10 +77,14 @@ def _from_tree(
     for child in root.children:
         node = subtree.fdt.root.child(child.name)
         if node is None:
-            follow.problem("luo-property", f"the node {child.name} is missing", subtree.pa, f"luo/{child.name}", child.compatible, "nothing")
+            follow.problem(
+                "luo-property", f"the node {child.name} is missing", subtree.pa, f"luo/{child.name}", child.compatible, "nothing"
+            )
             continue
         if child.compatible is not None and child.compatible not in node.compatible:
-            follow.problem("luo-property", f"{child.name} has another compatible", subtree.pa, f"luo/{child.name}", child.compatible, node.compatible)
+            follow.problem(
+                "luo-property", f"{child.name} has another compatible", subtree.pa, f"luo/{child.name}", child.compatible, node.compatible
+            )
             continue
         value, at = number(follow, node, child.properties[0], subtree.pa, f"luo/{child.name}", "luo-property")
         if value is not None:

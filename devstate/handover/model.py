@@ -182,8 +182,8 @@ class Handover:
     """
 
     __slots__ = (
-        "claims", "compatible", "environment", "fdt", "fdt_pa", "layout", "luo", "memory", "memory_map_pa", "metadata", "preserved", "problems",
-        "regions", "registry", "scratch", "scratch_pa", "source", "subtrees",
+        "claims", "compatible", "environment", "fdt", "fdt_pa", "layout", "luo", "memory", "memory_map_pa", "metadata", "preserved",
+        "problems", "regions", "registry", "scratch", "scratch_pa", "source", "subtrees",
     )  # fmt: skip
 
     def __init__(self, source: str, memory: PhysMemory | None, environment: Environment, registry: Registry, claims: Claims) -> None:

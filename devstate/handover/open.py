@@ -39,7 +39,9 @@ def open_handover(
     """
     registry = registry or Registry.shipped()
     if source.memory is not None:
-        handover = open_memory(source.memory, fdt=_fdt_pa(source, fdt), page_size=page_size, registry=registry, scratch=_scratch_note(source))
+        handover = open_memory(
+            source.memory, fdt=_fdt_pa(source, fdt), page_size=page_size, registry=registry, scratch=_scratch_note(source)
+        )
     elif source.kind == "debugfs":
         handover = _open_dump(_choose_dump(source, side), source.source, page_size, registry)
     else:
@@ -47,7 +49,9 @@ def open_handover(
         follow = Follow(handover)
         open_root(follow, dict(source.blobs)["fdt"], None)
         _open_parts(follow, {})
-    handover.problems[:0] = [Problem(each.rule, each.message, each.location.pa, each.location.path or each.location.source) for each in source.problems]
+    handover.problems[:0] = [
+        Problem(each.rule, each.message, each.location.pa, each.location.path or each.location.source) for each in source.problems
+    ]
     return handover
 
 
@@ -59,7 +63,10 @@ def open_memory(
     registry: Registry | None = None,
     scratch: tuple[int, int] | None = None,
 ) -> Handover:
-    """The handover in physical memory. ``scratch`` is (address, bytes) of the scratch array when it is known. Errors as :func:`open_handover`."""
+    """The handover in physical memory. ``scratch`` is (address, bytes) of the scratch array when it is known.
+
+    Errors as :func:`open_handover`.
+    """
     fdt = choose_root(memory) if fdt is None else fdt
     handover = _new(memory.source, memory, page_size or memory.page_size, registry or Registry.shipped(), memory.byteorder)
     follow = Follow(handover)
@@ -75,7 +82,9 @@ def open_memory(
     return handover
 
 
-def _new(source: str, memory: PhysMemory | None, page_size: int | None, registry: Registry, byte_order: Literal["little", "big"]) -> Handover:
+def _new(
+    source: str, memory: PhysMemory | None, page_size: int | None, registry: Registry, byte_order: Literal["little", "big"]
+) -> Handover:
     if page_size is not None and page_size not in PAGE_SIZES:
         raise UsageError(f"the page size is one of {', '.join(map(str, PAGE_SIZES))}, not {page_size}")
     return Handover(source, memory, Environment(page_size or PAGE_SIZES[0], byte_order), registry, Claims())

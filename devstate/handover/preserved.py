@@ -73,7 +73,7 @@ class PreservedPages:
         return None
 
     def orders_at(self, pas: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.int8]:
-        """The order of the block that starts at each address, -1 where none does. One lookup a distinct word, not a Python step an address."""
+        """The order of the block that starts at each address, -1 where none does: one lookup in the map for each distinct word."""
         import numpy as np
 
         found = np.full(len(pas), -1, np.int8)
@@ -106,7 +106,9 @@ def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedP
     if handover.memory is None:
         return None
     if pa % follow.page_size:
-        follow.problem("kho-map", "the memory map is not at a page boundary", _map_link(follow), "/", f"a multiple of {follow.page_size}", f"{pa:#x}")
+        follow.problem(
+            "kho-map", "the memory map is not at a page boundary", _map_link(follow), "/", f"a multiple of {follow.page_size}", f"{pa:#x}"
+        )
         return None
     try:
         return _radix(follow, target, pa) if target.kind == "radix" else _chunks(follow, target, pa)
@@ -189,7 +191,9 @@ def _read_chunks(follow: Follow, pa: int) -> tuple[list[tuple[int, int, int, int
     link: int | None = _map_link(follow)
     while pa:
         if pa in seen or len(seen) >= CHUNKS_MAX:
-            follow.problem("chain-cycle", "the chunks of the memory map come back to one that was read", link, "preserved", "0 at the end", f"{pa:#x}")
+            follow.problem(
+                "chain-cycle", "the chunks of the memory map come back to one that was read", link, "preserved", "0 at the end", f"{pa:#x}"
+            )
             break
         seen.add(pa)
         chunk = follow.read(pa, follow.page_size, "preserved", link)
@@ -200,7 +204,9 @@ def _read_chunks(follow: Follow, pa: int) -> tuple[list[tuple[int, int, int, int
         order, count = (int.from_bytes(chunk[at : at + 4], follow.order) for at in (8, 12))
         capacity = (follow.page_size - 16) // 16
         if count > capacity or order > 52:
-            follow.problem("chain-count", "a chunk has an impossible order or number of bitmaps", pa + 8, "preserved", f"1..{capacity}", count)
+            follow.problem(
+                "chain-count", "a chunk has an impossible order or number of bitmaps", pa + 8, "preserved", f"1..{capacity}", count
+            )
             break
         rows += [(order, words[2 + 2 * i], words[3 + 2 * i], pa + 24 + 16 * i) for i in range(count)]
         link, pa = pa, words[0]
@@ -212,4 +218,6 @@ def _note_problems(follow: Follow, found: PreservedMap, root_pa: int) -> None:
         at = each.pa or (_map_link(follow) if each.found == root_pa else None)
         follow.problem(_CODES[each.code], each.message, at, "preserved", None, f"{each.found:#x}")
     if found.problem_count > len(found.problems):
-        follow.problem("preserved-overlap", f"{found.problem_count - len(found.problems)} more problems of the memory map", None, "preserved")
+        follow.problem(
+            "preserved-overlap", f"{found.problem_count - len(found.problems)} more problems of the memory map", None, "preserved"
+        )

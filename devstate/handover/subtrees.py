@@ -38,7 +38,9 @@ def open_subtree(follow: Follow, subtree: Subtree, given: memoryview | None = No
         subtree.layout = _struct_layout(follow, subtree)
     subtree.format = None if subtree.layout is None else subtree.layout.name
     if subtree.layout is None and subtree.blob is not None and handover.registry.found_by(f"KHO subtree {subtree.name}"):
-        follow.problem("subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", bytes(subtree.blob[:16]))
+        follow.problem(
+            "subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", bytes(subtree.blob[:16])
+        )
 
 
 def _blob(follow: Follow, subtree: Subtree) -> memoryview | None:
@@ -69,9 +71,9 @@ def _open_fdt(follow: Follow, subtree: Subtree) -> None:
     except DecodeError as error:
         follow.problem("subtree-fdt", error.message, subtree.pa, subtree.path, error.expected, error.found)
         return
-    for error in errors:
-        at = None if subtree.pa is None or error.offset is None else subtree.pa + error.offset
-        follow.problem("subtree-fdt", error.message, at, f"{subtree.path}{error.path or ''}", error.expected, error.found)
+    for each in errors:
+        at = None if subtree.pa is None or each.offset is None else subtree.pa + each.offset
+        follow.problem("subtree-fdt", each.message, at, f"{subtree.path}{each.path or ''}", each.expected, each.found)
     registry = follow.handover.registry
     names = registry.names(strings[0]) if strings else []
     layouts = [registry.layout(name, follow.handover.environment) for name in names]
@@ -122,7 +124,9 @@ def open_memblock(follow: Follow, subtree: Subtree) -> list[Region]:
     regions = []
     for node in subtree.fdt.root.children:
         path = f"{subtree.path}/{node.name}"
-        (start, pa), (size, _) = (number(follow, node, field, subtree.pa, path, "memblock-property") for field in layout.root.children[0].properties)
+        (start, pa), (size, _) = (
+            number(follow, node, field, subtree.pa, path, "memblock-property") for field in layout.root.children[0].properties
+        )
         if start is not None and size is not None:
             regions.append(Region(node.name, start, size, pa, path))
             follow.claim(start, size, path, "region", pa)

@@ -88,7 +88,9 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
             return pages
         seen.add(at)
         if at % page_size:
-            follow.problem("pointer-misaligned", "a page list does not start at a page boundary", link, path, f"a multiple of {page_size}", f"{at:#x}")
+            follow.problem(
+                "pointer-misaligned", "a page list does not start at a page boundary", link, path, f"a multiple of {page_size}", f"{at:#x}"
+            )
             return pages
         page = follow.read(at, page_size, path, link)
         if page is None:

@@ -37,6 +37,13 @@ def lower(schema: Schema, environment: Environment | None = None) -> Layout:
     return _Lowering(environment or Environment()).schema(schema)
 
 
+def structs_of(schema: Schema) -> dict[str, Struct]:
+    """Every struct of ``schema`` by name, as declared: the root, what is embedded or linked, and ``also``."""
+    lowering = _Lowering(Environment())
+    lowering.schema(schema)
+    return lowering.sources
+
+
 def radix_depth(page_size: int, *, short: bool = False) -> int:
     """Levels of KHO's radix tree, leaf bitmaps included. Source: enum kho_radix_consts, kernel-abi of v2..v4.
 
@@ -112,12 +119,15 @@ class _Lowering:
                 fields.append(self.field(members[0], offset, size, f"{struct.name}.{members[0].name}"))
         self.check_siblings(struct, fields)
         size = struct.fixed_size(self.page_size)
-        self.structs[struct.name] = StructLayout(struct.name, size, struct.align(), struct.packed, tuple(fields), struct.flexible, struct.doc)
+        self.structs[struct.name] = StructLayout(
+            struct.name, size, struct.align(), struct.packed, tuple(fields), struct.flexible, struct.doc
+        )
         return struct.name
 
     @staticmethod
     def check_siblings(struct: Struct, fields: list[FieldLayout]) -> None:
         names = {field.name for field in fields}
+        numbers = {field.name for field in fields if isinstance(field.type, IntType)}
         for field in fields:
             needs = [field.type.counted_by] if isinstance(field.type, ArrayType) else []
             needs += [field.type.tag] if isinstance(field.type, UnionType) else []
@@ -125,6 +135,8 @@ class _Lowering:
             for name in needs:
                 if name is not None and name not in names and not name.startswith("$"):
                     raise SchemaError(f"there is no field {name!r} beside it", path=f"{struct.name}.{field.name}")
+                if name in names - numbers and isinstance(field.type, ArrayType | UnionType):
+                    raise SchemaError(f"the field {name!r} is no integer", path=f"{struct.name}.{field.name}")
 
     def bits(self, field: Field, offset: int, shift: int, path: str) -> FieldLayout:
         kind = field.type
@@ -177,7 +189,9 @@ class _Lowering:
         if isinstance(kind, Struct):
             return StructType(self.struct(kind, path))
         if isinstance(kind, Array):
-            return ArrayType(self.type(kind.element, path), kind.element.size_in(self.page_size) or 0, evaluate_size(kind.count, self.page_size))
+            return ArrayType(
+                self.type(kind.element, path), kind.element.size_in(self.page_size) or 0, evaluate_size(kind.count, self.page_size)
+            )
         if isinstance(kind, FlexArray):
             return ArrayType(self.type(kind.element, path), kind.element.size_in(self.page_size) or 0, None, kind.count)
         if isinstance(kind, Union):

@@ -59,7 +59,9 @@ def layout_from_plain(plain: Any) -> Layout:
     try:
         made: Layout = _from_plain(Layout, plain)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise DecodeError(f"not a layout: {error}", expected="the form of a baseline under schemas/baselines", found=type(plain).__name__) from error
+        raise DecodeError(
+            f"not a layout: {error}", expected="the form of a baseline under schemas/baselines", found=type(plain).__name__
+        ) from error
     return made
 
 

@@ -28,20 +28,17 @@ class Array(Type):
     def __init__(self, count: Size, element: Type) -> None:
         super().__init__()
         self.count = count
-        self.element = checked_type("Array", element)
+        self.element = element
 
     def check(self, path: str) -> None:
         checked_size(self.count, path)
-        self.element.check(f"{path}[]")
+        checked_type(f"{path}[]", self.element).check(f"{path}[]")
 
     def align(self) -> int:
         return self.element.align()
 
     def size_in(self, page_size: int) -> int:
-        each = self.element.size_in(page_size)
-        if each is None:
-            raise SchemaError("the elements of an array have a fixed size")
-        return evaluate_size(self.count, page_size) * each
+        return evaluate_size(self.count, page_size) * self.element.fixed_in(page_size, "[]")
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Any]:
         count = evaluate_size(self.count, context._params.page_size)
@@ -60,13 +57,13 @@ class FlexArray(Type):
 
     def __init__(self, element: Type, count: Any = None) -> None:
         super().__init__()
-        self.element = checked_type("FlexArray", element)
+        self.element = element
         self.counted_by = count
 
     def check(self, path: str) -> None:
         if self.counted_by is not None:
             sibling(self.counted_by, path)
-        self.element.check(f"{path}[]")
+        checked_type(f"{path}[]", self.element).check(f"{path}[]")
 
     @property
     def count(self) -> str | None:
@@ -77,15 +74,16 @@ class FlexArray(Type):
         return self.element.align()
 
     def size_in(self, page_size: int) -> None:
-        return None
+        if self.element.fixed_in(page_size, "[]") == 0:
+            raise SchemaError("the elements of a flexible array take at least one byte", path="[]")
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Any]:
-        each = self.element.size_in(context._params.page_size) or 1
+        each = self.element.fixed_in(context._params.page_size, path)
         here = stream.tell()
         room = stream.seek(0, io.SEEK_END) - here
         stream.seek(here)
         count = room // each if self.count is None else context[self.count]
-        if count * each > room or (self.count is None and room % each) or count > ELEMENTS_MAX:
+        if not 0 <= count * each <= room or (self.count is None and room % each) or count > ELEMENTS_MAX:
             raise construct.StreamError(f"{count} elements of {each} bytes do not fit {room} bytes", path=path)
         return [self.element._parsereport(stream, context, f"{path}[{i}]") for i in range(count)]
 
@@ -106,7 +104,7 @@ class Union(Type):
     def __init__(self, tag: Any = None, **arms: tuple[int | None, Type]) -> None:
         super().__init__()
         self.tagged_by = tag
-        self.arms = {name: (value, checked_type(f"Union.{name}", kind)) for name, (value, kind) in arms.items()}
+        self.arms = arms
 
     def check(self, path: str) -> None:
         if not self.arms:
@@ -114,7 +112,7 @@ class Union(Type):
         if self.tagged_by is not None:
             sibling(self.tagged_by, path)
         for name, (_, kind) in self.arms.items():
-            kind.check(f"{path}.{name}")
+            checked_type(f"{path}.{name}", kind).check(f"{path}.{name}")
 
     @property
     def tag(self) -> str | None:
@@ -125,7 +123,7 @@ class Union(Type):
         return max(kind.align() for _, kind in self.arms.values())
 
     def size_in(self, page_size: int) -> int:
-        sizes = [kind.size_in(page_size) or 0 for _, kind in self.arms.values()]
+        sizes = [kind.fixed_in(page_size, name) for name, (_, kind) in self.arms.items()]
         return -(-max(sizes) // self.align()) * self.align()
 
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
@@ -145,6 +143,8 @@ class Struct(Type):
         super().__init__()
         if not isinstance(name, str):
             raise SchemaError("the first argument of Struct is the name of the C struct")
+        if not fields:
+            raise SchemaError("a struct has at least one field", path=name)
         self.name = name
         self.fields = checked_fields(name, fields)
         self.packed = packed
@@ -167,7 +167,8 @@ class Struct(Type):
         for field in (*self.fields, None):
             kind = field.type if field is not None else None
             if used and not (isinstance(kind, Bits) and kind.base is base and used + kind.width <= kind.base.size * 8):
-                raise SchemaError(f"bit-fields leave {used} bits in an unfilled storage unit", path=f"{self.name}.{field and field.name}")
+                where = f"{self.name}.{field.name}" if field is not None else self.name
+                raise SchemaError(f"bit-fields leave a storage unit unfilled: {used} bits of it are used", path=where)
             if isinstance(kind, Bits):
                 base, used = kind.base, (used + kind.width) % (kind.base.size * 8)
 
@@ -194,13 +195,20 @@ class Struct(Type):
                 used = kind.width % (kind.base.size * 8)
                 size: int | None = kind.base.size
             else:
-                size = kind.size_in(page_size)
+                size = self.size_of(field, page_size)
             spans.append((start, size, [field]))
             offset = start + (self.flexible_offset(kind, page_size) if size is None else size)
         end = -(-offset // self.align()) * self.align()
         if end > offset and not self.flexible:
             spans.append((offset, end - offset, []))
         return spans
+
+    def size_of(self, field: Field, page_size: int) -> int | None:
+        """Bytes of a field; a SchemaError says which one has none."""
+        try:
+            return field.type.size_in(page_size)
+        except SchemaError as error:
+            raise SchemaError(error.message, path=f"{self.name}.{field.name}{error.path if error.path == '[]' else ''}") from error
 
     @staticmethod
     def flexible_offset(kind: Type, page_size: int) -> int:
@@ -254,9 +262,9 @@ class Struct(Type):
 def bit_shifts(fields: list[Field], byte_order: str) -> list[tuple[Any, int]]:
     """Each bit-field of one storage unit with the number of its lowest bit in that unit, as C allocates it for this byte order."""
     shifts = []
-    low, unit = 0, fields[0].type.base.size * 8  # type: ignore[attr-defined]  # spans() only groups Bits
+    low, unit = 0, fields[0].type.base.size * 8
     for field in fields:
-        width = field.type.width  # type: ignore[attr-defined]
+        width = field.type.width
         shifts.append((field, low if byte_order == "little" else unit - low - width))
         low += width
     return shifts

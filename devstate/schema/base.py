@@ -21,6 +21,10 @@ PHASES = ("boot", "preserve", "freeze", "serialize", "incoming")
 before the jump, or in the new kernel (which then uses the handed-over memory as live state)."""
 
 
+RESERVED_NAMES = frozenset({"_", "_params", "_layout", "_names"})
+"""What construct's context and devstate's records call their own parts; ``_pad<offset>`` is a gap."""
+
+
 class About:
     """Everything about a field but its type: doc text, unit, value range, display hint, write phase, presence.
 
@@ -53,7 +57,7 @@ class About:
         self.optional = optional
 
 
-class Type(construct.Construct):  # type: ignore[misc]  # construct's stubs leave the base generic over Any
+class Type(construct.Construct):
     """A type of the closed vocabulary. Subclasses say their alignment in C and how many bytes they take."""
 
     default_hint: str | None = None
@@ -75,19 +79,33 @@ class Type(construct.Construct):  # type: ignore[misc]  # construct's stubs leav
         """Size in bytes at this page size; None for a type that ends in a flexible array."""
         raise NotImplementedError
 
-    def _sizeof(self, context: construct.Container[Any], path: str) -> int:
+    def fixed_in(self, page_size: int, path: str) -> int:
+        """Size in bytes of a type that must have one (an element, an arm); SchemaError with ``path`` for a flexible one or a bit-field."""
+        try:
+            size = self.size_in(page_size)
+        except SchemaError as error:
+            raise SchemaError(error.message, path=path) from error
+        if size is None:
+            raise SchemaError("a flexible array or struct is the last field of a struct or nothing", path=path)
+        return size
+
+    def _sizeof(self, context: Any, path: str) -> int:
         size = self.size_in(context._params.page_size)
         if size is None:
             raise construct.SizeofError("a flexible array has no fixed size", path=path)
         return size
 
 
-class Field(construct.Renamed):  # type: ignore[misc]  # as above
+class Field(construct.Renamed):
     """A named type with what there is to say about it."""
+
+    name: str
 
     def __init__(self, subcon: Type, name: str, about: About) -> None:
         if not isinstance(name, str) or not name.isidentifier():
             raise SchemaError("a field name is a C identifier", path=str(name))
+        if name in RESERVED_NAMES or (name.startswith("_pad") and name[4:].isdigit()):
+            raise SchemaError("this name is taken: by gaps, or by the decoders", path=name)
         if not isinstance(subcon, Type):
             raise SchemaError(f"{type(subcon).__name__} is not a type of devstate.schema", path=name)
         super().__init__(subcon, newname=name, newdocs=about.doc)

@@ -44,9 +44,12 @@ def evaluate_size(value: Size, page_size: int) -> int:
     """The number that a checked size stands for when pages are ``page_size`` bytes long."""
     if isinstance(value, int):
         return value
-    result = value(construct.Container(_params=construct.Container(page_size=page_size)))
-    if not isinstance(result, int):
-        raise SchemaError(f"the size {value!r} is not a whole number of bytes at page size {page_size}: {result!r}")
+    try:
+        result = value(construct.Container(_params=construct.Container(page_size=page_size)))
+    except ArithmeticError as error:
+        raise SchemaError(f"the size {value!r} cannot be computed at page size {page_size}: {error}") from error
+    if not isinstance(result, int) or result < 0:
+        raise SchemaError(f"the size {value!r} is no whole number at page size {page_size}: {result!r}")
     return result
 
 

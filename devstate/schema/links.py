@@ -22,12 +22,14 @@ class Target:
     kind = ""
 
     def __init__(self, element: Type | None = None, *, count: Any = None, size: Size | None = None) -> None:
-        self.element = None if element is None else checked_type(self.kind, element)
+        self.element = element
         self.counted_by = count
         self.size = size
 
     def check(self, path: str) -> None:
-        """Refuse, with the field's path, a count that is no ``this.NAME`` and a size that is no number."""
+        """Refuse, with the field's path, a wrong element, a count that is no ``this.NAME`` and a size that is no number."""
+        if self.element is not None:
+            checked_type(f"{path}->", self.element).check(f"{path}->")
         if self.counted_by is not None and not isinstance(self.counted_by, str):
             sibling(self.counted_by, path)
         if self.size is not None:
@@ -188,11 +190,12 @@ class VmallocArray(Type):
 
     def __init__(self, element: Type, count: Any, descriptor: Struct) -> None:
         super().__init__()
-        self.element = checked_type("VmallocArray", element)
+        self.element = element
         self.counted_by = count
         self.descriptor = descriptor
 
     def check(self, path: str) -> None:
+        checked_type(f"{path}->", self.element).check(f"{path}->")
         sibling(self.counted_by, path)
 
     @property

@@ -8,7 +8,7 @@ native integer. ``/compatible`` is not listed: it is the schema's or node's ``co
 from __future__ import annotations
 
 from devstate.errors import SchemaError
-from devstate.schema.base import About, Field, checked_fields
+from devstate.schema.base import About, Field, checked_fields, checked_type
 
 
 class Property(Field):
@@ -24,7 +24,7 @@ class Property(Field):
 
 def prop(name: str, kind: object, about: About | str = "") -> Property:
     """A property ``name`` whose payload has the type ``kind``."""
-    return Property(("property" / kind) * about, name)  # type: ignore[operator]  # Field checks the type at run time
+    return Property(("property" / checked_type(name, kind)) * about, name)
 
 
 class Node:
@@ -34,7 +34,13 @@ class Node:
     """
 
     def __init__(
-        self, name: str, *properties: Property, compatible: str | None = None, children: tuple[Node, ...] = (), optional: bool = False, doc: str = ""
+        self,
+        name: str,
+        *properties: Property,
+        compatible: str | None = None,
+        children: tuple[Node, ...] = (),
+        optional: bool = False,
+        doc: str = "",
     ) -> None:
         checked_fields(name or "/", properties)
         if any(not isinstance(child, Node) for child in children):

@@ -23,9 +23,16 @@ class Int(Type):
 
     def __init__(self, size: int, *, signed: bool = False, order: str = "native") -> None:
         super().__init__()
+        if size not in (1, 2, 4, 8) or order not in ("native", "little", "big"):
+            raise SchemaError(f"an integer has 1, 2, 4 or 8 bytes in native, little or big order, found {size!r} in {order!r}")
         self.size = size
         self.signed = signed
         self.order = order
+
+    def holds(self, value: int) -> bool:
+        """Whether ``value`` is in the range of this integer."""
+        low = -(1 << self.size * 8 - 1) if self.signed else 0
+        return low <= value < low + (1 << self.size * 8)
 
     def align(self) -> int:
         return self.size
@@ -93,6 +100,9 @@ class Enum(Wrapped):
 
     def __init__(self, base: Int, **names: int) -> None:
         super().__init__(base)
+        for name, value in names.items():
+            if not base.holds(value):
+                raise SchemaError(f"{value} does not fit {base.size} bytes", path=name)
         self.names = names
 
 
@@ -101,6 +111,8 @@ class Const(Wrapped):
 
     def __init__(self, base: Int, value: int) -> None:
         super().__init__(base)
+        if not base.holds(value):
+            raise SchemaError(f"{value} does not fit {base.size} bytes")
         self.value = value
 
 
@@ -120,8 +132,8 @@ class Bits(Type):
 
     def __init__(self, base: Int, width: int, **names: int) -> None:
         super().__init__()
-        if not isinstance(base, Int) or base.signed or not 0 < width <= base.size * 8:
-            raise SchemaError(f"a bit-field is 1..{getattr(base, 'size', 8) * 8} bits of an unsigned type, found {width}")
+        if not isinstance(base, Int) or base.signed or base.order != "native" or not 0 < width <= base.size * 8:
+            raise SchemaError(f"a bit-field is 1..{getattr(base, 'size', 8) * 8} bits of an unsigned native type, found {width}")
         for name, bit in names.items():
             if not 0 <= bit < width:
                 raise SchemaError(f"bit {bit} is outside {width} bits", path=name)

@@ -3,8 +3,8 @@
 
 ::
 
-    x86: setup_data list, type SETUP_KEXEC_KHO (10)     struct kho_data | fdt_addr @0 | fdt_size @8 | scratch_addr @16 | scratch_size @24 |
-    devicetree machines: /chosen                        linux,kho-fdt = <address size>; linux,kho-scratch = <address size>;   (big-endian cells)
+    x86: setup_data, type SETUP_KEXEC_KHO (10)     struct kho_data | fdt_addr @0 | fdt_size @8 | scratch_addr @16 | scratch_size @24 |
+    devicetree machines: /chosen     linux,kho-fdt = <address size>; linux,kho-scratch = <address size>;     (big-endian cells)
 
 7.4 renames scratch to boot memory: the fields become ``bootmem_addr/size`` at the same offsets, the property ``linux,kho-bootmem``.
 A 7.3 reader does not find the new property and boots, without a message, as if nothing was handed over.

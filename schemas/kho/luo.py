@@ -72,7 +72,9 @@ _session_with_chain = _session(_FILE_CHAIN)
 
 
 def _session_area(session: Struct) -> Struct:
-    return Struct("luo_session_header_ser", "count" / U64 * "sessions in this area", "sessions" / FlexArray(session, this.count), packed=True)
+    return Struct(
+        "luo_session_header_ser", "count" / U64 * "sessions in this area", "sessions" / FlexArray(session, this.count), packed=True
+    )
 
 
 luo_flb_ser = Struct(
@@ -156,7 +158,11 @@ SCHEMAS = [
         source="include/linux/kho/abi/luo.h at d376e4b55c9a",
         since="7.2-rc1",
         until="7.2-rc1",
-        root=Node("", prop("luo-abi-header", Phys(_luo_ser(Counted(_session_area(_session_with_array), SESSION_PAGES * PAGE_SIZE)))), compatible="luo-v2"),
+        root=Node(
+            "",
+            prop("luo-abi-header", Phys(_luo_ser(Counted(_session_area(_session_with_array), SESSION_PAGES * PAGE_SIZE)))),
+            compatible="luo-v2",
+        ),
         carrier="fdt",
         limits=_AREA_LIMITS,
         **_COMMON,  # type: ignore[arg-type]
