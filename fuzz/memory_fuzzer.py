@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Any bytes as an input: opening ends in memory that reads as it says, or in an error of ours; what opens can be saved and is then the same.
+"""Any bytes as an input: opening ends in memory that reads as it says, or in an error of ours; what opens can be saved, and is the same.
 
 The first byte chooses how they are opened (bit 0: as a raw image, bit 1: partial), the rest is the file.
 """

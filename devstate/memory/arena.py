@@ -170,7 +170,7 @@ class _Runs:
 
     def overlaps(self, start: int, end: int) -> bool:
         index = bisect_right(self.ends, start)
-        return index < len(self.starts) and self.starts[index] < end
+        return start < end and index < len(self.starts) and self.starts[index] < end
 
     def covers(self, start: int, end: int) -> bool:
         index = bisect_right(self.starts, start) - 1

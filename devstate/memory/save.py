@@ -98,9 +98,7 @@ def _save(file: IO[bytes], head: bytes, runs: list[list[MemoryRegion]], offsets:
         with writer(file, total) as compressed:
             _fill(_Sparse(compressed, can_seek=False), head, runs, offsets)
     else:
-        sparse = _Sparse(file, can_seek=file.seekable())
-        _fill(sparse, head, runs, offsets)
-        sparse.end()
+        _fill(_Sparse(file, can_seek=file.seekable()), head, runs, offsets)
 
 
 def _fill(sparse: _Sparse, head: bytes, runs: list[list[MemoryRegion]], offsets: list[int]) -> None:
@@ -112,6 +110,7 @@ def _fill(sparse: _Sparse, head: bytes, runs: list[list[MemoryRegion]], offsets:
             for first in range(0, region.size, _BLOCK):
                 sparse.put(bytes(region.data[first : min(first + _BLOCK, region.size)]))
         at = offset + run[-1].end - run[0].start
+    sparse.end()
 
 
 class _Sparse:
@@ -129,19 +128,20 @@ class _Sparse:
         if block.count(0) == len(block):
             self.zeros += len(block)
             return
-        self.flush()
+        self._make_room()
         self.file.write(block)
 
-    def flush(self) -> None:
-        """Make room for the zeros that were skipped so far."""
+    def end(self) -> None:
+        """Give the file its length: write the last of the zeros that were skipped."""
+        if self.zeros:
+            self.zeros -= 1
+            self._make_room()
+            self.file.write(b"\0")
+
+    def _make_room(self) -> None:
         if self.can_seek:
             self.file.seek(self.zeros, 1)
         else:
             for first in range(0, self.zeros, _BLOCK):
                 self.file.write(bytes(min(_BLOCK, self.zeros - first)))
         self.zeros = 0
-
-    def end(self) -> None:
-        self.flush()
-        if self.can_seek:
-            self.file.truncate()

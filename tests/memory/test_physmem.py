@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from devstate.errors import ImageError, LimitError, NotInMemoryError
-from devstate.memory import MemoryRegion, PhysAddr, PhysMemory
-from devstate.memory import physmem
 from hypothesis import given
 from hypothesis import strategies as st
+
+from devstate.errors import ImageError, LimitError, NotInMemoryError
+from devstate.memory import MemoryRegion, PhysAddr, PhysMemory, physmem
 
 
 def region(start: int, data: bytes) -> MemoryRegion:
