@@ -28,7 +28,7 @@ def _refuse(self: object, name: str, value: object = None) -> None:
 @dataclass_transform(frozen_default=True)
 def frozen(cls: type[T]) -> type[T]:
     """Return ``cls`` as an immutable, slotted value class whose fields are its annotations (bases' fields first)."""
-    own = tuple(cls.__dict__.get("__annotations__", {}))
+    own = tuple(cls.__dict__.get("__annotations__", {}))  # noqa: RUF063 - inspect is the import to be avoided
     inherited = tuple(name for base in reversed(cls.__mro__[1:]) for name in base.__dict__.get("__slots__", ()))
     names = inherited + own
     defaults = {name: value for base in cls.__mro__[1:] for name, value in getattr(base, "_defaults", {}).items()}
@@ -36,7 +36,7 @@ def frozen(cls: type[T]) -> type[T]:
     parameters = ", ".join(f"{name}=_d[{name!r}]" if name in defaults else name for name in names)
     scope: dict[str, Any] = {"_d": defaults, "_set": object.__setattr__}
     body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or "\n pass"
-    exec(f"def __init__(self, {parameters}):{body}", scope)  # noqa: S102 - names come from the class body, as in dataclasses
+    exec(f"def __init__(self, {parameters}):{body}", scope)  # names come from the class body, as in dataclasses
     space = {k: v for k, v in cls.__dict__.items() if k not in (*own, "__dict__", "__weakref__")}
     space.update(
         __slots__=own, __init__=scope["__init__"], _defaults=defaults, _fields=names, __match_args__=names, __setattr__=_refuse,
