@@ -29,9 +29,10 @@ class Plan(Piece):
 
     ``size``, ``codes`` and ``format`` cover what stands before a flexible last field. That field is ``nested``, an embedded struct that
     is flexible itself, or an array of ``element``s, counted by the field at position ``counter`` (None: by the area).
+    ``dtype`` is the numpy type of the struct, once columns were asked for.
     """
 
-    __slots__ = ("counter", "element", "fields", "flat", "format", "layout", "names", "nested", "record", "struct", "takes")
+    __slots__ = ("counter", "dtype", "element", "fields", "flat", "format", "layout", "names", "nested", "record", "struct", "takes")
 
     def __init__(self, layout: Layout, struct: StructLayout) -> None:
         self.layout = layout
@@ -41,6 +42,7 @@ class Plan(Piece):
         self.nested: Plan | None = None
         self.element: Piece | None = None
         self.counter: int | None = None
+        self.dtype: Any = None
         self.size = self.width = 0
         self.codes = ""
         self.fields: list[tuple[FieldLayout, Piece, int]] = []

@@ -88,7 +88,7 @@ class TargetLayout:
     """What a 64-bit link leads to. ``kind`` is a word of devstate.schema.links; the rest depends on it.
 
     ``element`` one entry's type; ``count`` the sibling that counts entries (for ``handle``: the sibling that names the format);
-    ``size`` bytes of the area (for ``chunks``: of one bitmap); ``depth`` levels of a radix tree.
+    ``size`` bytes of the area (for ``chunks``: of one bitmap); ``depth`` levels of a tree, leaves included.
     """
 
     kind: str
@@ -128,7 +128,7 @@ class FieldLayout:
     @property
     def known_bits(self) -> int:
         """Mask of the bits that have a name."""
-        return sum(1 << bit for _, bit in self.names) if self.kind == "flags" else 0
+        return sum({1 << bit for _, bit in self.names}) if self.kind == "flags" else 0
 
 
 @frozen
