@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 
+/* The scan is compiled twice, for any machine and for one with the bit instructions: everything in it is inlined. */
+#define INLINE __attribute__((always_inline)) static inline
+
 /* The range that is open at the end of what was scanned so far: end is where it would close. */
 struct cursor {
 	uint64_t *edges;
@@ -18,7 +21,7 @@ struct cursor {
 	uint64_t end;
 };
 
-static inline bool put(struct cursor *at, uint64_t edge)
+INLINE bool put(struct cursor *at, uint64_t edge)
 {
 	if (at->edges) {
 		if (at->used == at->capacity)
@@ -29,73 +32,125 @@ static inline bool put(struct cursor *at, uint64_t edge)
 	return true;
 }
 
-/* The lowest bits of word, as blocks from pa on. */
-static inline bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t pa, uint32_t shift)
-{
-	uint64_t kept = bits < 64 ? word & ((UINT64_C(1) << bits) - 1) : word;
-	uint64_t toggles = kept ^ (kept << 1 | at->carry);
-	uint32_t many;
+#ifdef DS_X86
 
-	if (bits < 64)
-		toggles &= (UINT64_C(1) << bits) - 1;
-	at->carry = kept >> (bits - 1);
-	many = (uint32_t)__builtin_popcountll(toggles);
+/* The places of the set bits of a byte, lowest first, one in each byte of the entry. */
+#define PLACE(i, b, higher) ((higher) * ((i) >> (b) & 1 ? 256 : 1) + ((i) >> (b) & 1 ? (b) : 0))
+#define PLACES(i) \
+	PLACE(i, 0, PLACE(i, 1, PLACE(i, 2, PLACE(i, 3, PLACE(i, 4, PLACE(i, 5, PLACE(i, 6, PLACE(i, 7, UINT64_C(0)))))))))
+
+static const uint64_t places[256] = { EACH_256(PLACES) };
+
+/* From this many edges in a word on, looking at all its bytes is quicker than looking for the bits. */
+#define DENSE 10
+
+/*
+ * The edges of a word, a byte at a time: all eight places are written, whether they are edges or not, and the next byte goes
+ * where the last edge was. No branch depends on the data, which is what counts when it is random.
+ */
+__attribute__((target("avx2,popcnt"))) static inline void put_dense(uint64_t *to, uint64_t toggles, uint64_t pa, uint32_t shift)
+{
+	const __m128i by = _mm_cvtsi32_si128((int)shift);
+
+	for (int n = 0; n < 8; n++, toggles >>= 8, pa += UINT64_C(8) << shift) {
+		__m128i place = _mm_cvtsi64_si128((long long)places[toggles & 0xff]);
+		__m256i base = _mm256_set1_epi64x((long long)pa);
+		__m256i low = _mm256_cvtepu8_epi64(place), high = _mm256_cvtepu8_epi64(_mm_srli_si128(place, 4));
+
+		_mm256_storeu_si256((__m256i *)to, _mm256_add_epi64(base, _mm256_sll_epi64(low, by)));
+		_mm256_storeu_si256((__m256i *)(to + 4), _mm256_add_epi64(base, _mm256_sll_epi64(high, by)));
+		to += __builtin_popcountll(toggles & 0xff);
+	}
+}
+
+#else
+
+#define DENSE 65
+
+static inline void put_dense(uint64_t *to, uint64_t toggles, uint64_t pa, uint32_t shift)
+{
+	(void)to, (void)toggles, (void)pa, (void)shift;
+}
+
+#endif
+
+/* The edges in the lowest bits of a word, which are blocks from pa on. */
+INLINE bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t pa, uint32_t shift, const bool avx2)
+{
+	uint64_t mask = bits < 64 ? (UINT64_C(1) << bits) - 1 : ~UINT64_C(0), room = at->capacity - at->used;
+	uint64_t toggles = (word ^ (word << 1 | at->carry)) & mask;
+	uint32_t many = (uint32_t)__builtin_popcountll(toggles);
+	uint64_t *to = at->edges + at->used;
+
+	at->carry = word >> (bits - 1) & 1;
 	if (!at->edges) {
 		at->used += many;
 		return true;
 	}
-	if (many > at->capacity - at->used)
+	if (many > room)
 		return false;
-	for (uint64_t *to = at->edges + at->used; toggles; toggles &= toggles - 1)
-		*to++ = pa + ((uint64_t)__builtin_ctzll(toggles) << shift);
 	at->used += many;
+	if (avx2 && many >= DENSE && room >= 64 + 8)
+		put_dense(to, toggles, pa, shift);
+	else
+		for (; toggles; toggles &= toggles - 1)
+			*to++ = pa + ((uint64_t)__builtin_ctzll(toggles) << shift);
 	return true;
 }
 
 /* How many of the next words, up to limit, hold nothing but what the carry says: no edge in them. */
-static inline size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
+INLINE size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
 {
 	uint64_t fill = 0 - carry;
 	size_t n = 0;
 
-	for (; n + 4 <= limit; n += 4, words += 32)
-		if ((load64(words) ^ fill) | (load64(words + 8) ^ fill) | (load64(words + 16) ^ fill) |
-		    (load64(words + 24) ^ fill))
+	if (!limit || load64(words) != fill)
+		return 0;
+	for (; n + 8 <= limit; n += 8) {
+		uint64_t other = 0;
+
+		for (size_t k = 0; k < 8; k++)
+			other |= load64(words + 8 * (n + k)) ^ fill;
+		if (other)
 			break;
-	return n;
+	}
+	return n ? n : 1;
 }
 
-__attribute__((always_inline)) static inline bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap,
-							      uint64_t *blocks)
+INLINE bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap, const bool avx2, uint64_t *blocks)
 {
 	const uint8_t *words = (const uint8_t *)map->words + map->first / 64 * 8;
-	uint32_t skipped = map->first % 64;
 	size_t full = map->count / 64;
+	uint32_t rest = map->count % 64;
+	uint64_t set = 0;
 
-	for (size_t n = 0; n < full; n++) {
+	for (size_t n = 0; n < full;) {
 		size_t same = same_words(words + 8 * n, full - n, at->carry);
 		uint64_t word;
 
-		*blocks += at->carry * 64 * same;
-		n += same;
-		if (n == full)
-			break;
+		if (same) {
+			set += at->carry * 64 * same;
+			n += same;
+			continue;
+		}
 		word = load64_of(words + 8 * n, swap);
-		*blocks += (uint64_t)__builtin_popcountll(word);
-		if (!scan_word(at, word, 64, map->pa + ((uint64_t)n << 6 << map->shift), map->shift))
+		set += (uint64_t)__builtin_popcountll(word);
+		if (!scan_word(at, word, 64, map->pa + ((uint64_t)n << 6 << map->shift), map->shift, avx2))
+			return false;
+		n++;
+	}
+	if (rest) {
+		uint64_t word = load64_of(words + 8 * full, swap) >> map->first % 64;
+
+		set += (uint64_t)__builtin_popcountll(word & ((UINT64_C(1) << rest) - 1));
+		if (!scan_word(at, word, rest, map->pa + ((uint64_t)full << 6 << map->shift), map->shift, avx2))
 			return false;
 	}
-	if (map->count % 64) {
-		uint32_t bits = map->count % 64;
-		uint64_t word = load64_of(words + 8 * full, swap) >> skipped;
-
-		*blocks += (uint64_t)__builtin_popcountll(word & ((UINT64_C(1) << bits) - 1));
-		return scan_word(at, word, bits, map->pa + ((uint64_t)full << 6 << map->shift), map->shift);
-	}
+	*blocks += set;
 	return true;
 }
 
-static inline bool close_range(struct cursor *at)
+INLINE bool close_range(struct cursor *at)
 {
 	bool done = !at->carry || put(at, at->end);
 
@@ -117,7 +172,8 @@ static uint64_t bitmap_end(const struct ds_bitmap *map)
 	return map->pa + ((uint64_t)map->count << map->shift);
 }
 
-static int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64_t *edges, size_t capacity, struct ds_scan *ret)
+INLINE int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64_t *edges, size_t capacity, const bool avx2,
+		    struct ds_scan *ret)
 {
 	struct cursor at = { .edges = edges, .capacity = capacity };
 	size_t before = 0;
@@ -138,8 +194,8 @@ static int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64
 			ret->edges[maps[i - 1].order] = at.used - before;
 			before = at.used;
 		}
-		if (!(swap ? scan_bitmap(&at, map, 1, &ret->blocks[map->order])
-			   : scan_bitmap(&at, map, 0, &ret->blocks[map->order])))
+		if (!(swap ? scan_bitmap(&at, map, 1, avx2, &ret->blocks[map->order])
+			   : scan_bitmap(&at, map, 0, avx2, &ret->blocks[map->order])))
 			return DS_ESPACE;
 		at.end = end;
 	}
@@ -151,9 +207,26 @@ static int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64
 	return DS_OK;
 }
 
+#ifdef DS_X86
+__attribute__((target("bmi,bmi2,popcnt,avx2"))) static int scan_x86(const struct ds_bitmap *maps, size_t count, int swap,
+								   uint64_t *edges, size_t capacity, struct ds_scan *ret)
+{
+	return scan_all(maps, count, swap, edges, capacity, true, ret);
+}
+#endif
+
+static int scan(const struct ds_bitmap *maps, size_t count, int swap, uint64_t *edges, size_t capacity, struct ds_scan *ret)
+{
+#ifdef DS_X86
+	if (ds_features() & DS_FEATURE_AVX2)
+		return scan_x86(maps, count, swap, edges, capacity, ret);
+#endif
+	return scan_all(maps, count, swap, edges, capacity, false, ret);
+}
+
 int ds_bitmaps_count(const struct ds_bitmap *bitmaps, size_t count, int swap, struct ds_scan *ret)
 {
-	return scan_all(bitmaps, count, swap, NULL, 0, ret);
+	return scan(bitmaps, count, swap, NULL, 0, ret);
 }
 
 int ds_bitmaps_scan(const struct ds_bitmap *bitmaps, size_t count, int swap, uint64_t *edges, size_t capacity,
@@ -161,7 +234,7 @@ int ds_bitmaps_scan(const struct ds_bitmap *bitmaps, size_t count, int swap, uin
 {
 	uint64_t none;
 
-	return scan_all(bitmaps, count, swap, edges ? edges : &none, edges ? capacity : 0, ret);
+	return scan(bitmaps, count, swap, edges ? edges : &none, edges ? capacity : 0, ret);
 }
 
 /* What is left of the ranges of one order. */

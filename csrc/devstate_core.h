@@ -38,7 +38,7 @@ const char *ds_status_text(int status);
 
 /* Instruction sets that the running machine has and this build uses, as bits. */
 #define DS_FEATURE_CRC32C 1
-#define DS_FEATURE_AVX2 2
+#define DS_FEATURE_AVX2 2	/* with BMI, BMI2 and POPCNT */
 uint32_t ds_features(void);
 
 /*

@@ -17,6 +17,19 @@
 #include <immintrin.h>
 #endif
 
+/* entry(0, ...), entry(1, ...), up to 255: a table of constants that the compiler makes. */
+#define EACH_4(entry, i, ...) \
+	entry((i), ##__VA_ARGS__), entry((i) + 1, ##__VA_ARGS__), entry((i) + 2, ##__VA_ARGS__), entry((i) + 3, ##__VA_ARGS__)
+#define EACH_16(entry, i, ...) \
+	EACH_4(entry, (i), ##__VA_ARGS__), EACH_4(entry, (i) + 4, ##__VA_ARGS__), \
+	EACH_4(entry, (i) + 8, ##__VA_ARGS__), EACH_4(entry, (i) + 12, ##__VA_ARGS__)
+#define EACH_64(entry, i, ...) \
+	EACH_16(entry, (i), ##__VA_ARGS__), EACH_16(entry, (i) + 16, ##__VA_ARGS__), \
+	EACH_16(entry, (i) + 32, ##__VA_ARGS__), EACH_16(entry, (i) + 48, ##__VA_ARGS__)
+#define EACH_256(entry, ...) \
+	EACH_64(entry, 0, ##__VA_ARGS__), EACH_64(entry, 64, ##__VA_ARGS__), \
+	EACH_64(entry, 128, ##__VA_ARGS__), EACH_64(entry, 192, ##__VA_ARGS__)
+
 static inline uint64_t load64(const void *from)
 {
 	uint64_t value;

@@ -24,7 +24,9 @@ uint32_t ds_features(void)
 #ifdef DS_X86
 	if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
 		features |= DS_FEATURE_CRC32C;
-	if (__builtin_cpu_supports("avx2"))
+	/* One question for the whole generation: what has AVX2 has the bit instructions, unless somebody masked them. */
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+	    __builtin_cpu_supports("popcnt"))
 		features |= DS_FEATURE_AVX2;
 #endif
 	return features;

@@ -62,10 +62,11 @@ def crc32c(data: ReadableBuffer, crc: int = 0) -> int:
 # ---- preserved pages ----
 
 
-def radix_decode(memory: PhysMemory, root_pa: int, shape: RadixShape) -> PreservedMap:
+def radix_decode(memory: PhysMemory, root_pa: int, shape: RadixShape, room: memoryview | None = None) -> PreservedMap:
     """The preserved pages that the radix tree at ``root_pa`` stands for, of KHO v2 to v4; ``radix.radix_shape()`` makes the shape.
 
-    Damage is in the map's problems, never an exception: the rest of the tree is read on.
+    Damage is in the map's problems, never an exception: the rest of the tree is read on. ``room``: u64s (``words()``) that the ranges
+    are put into if they fit, to be used again and again; the map is good until then.
     """
     from devstate.pagetable import radix
 
@@ -88,7 +89,7 @@ def radix_decode(memory: PhysMemory, root_pa: int, shape: RadixShape) -> Preserv
         status = lib.ds_radix_walk(table, geometry, root_pa, ffi.new("uint64_t[]", units // 64 + 1), found)
         capacity = max(found.bitmaps_count, found.nodes_count)
     _done(status)
-    edges, orders, overlaps, overlap_count = _scan(bitmaps, found.bitmaps_count, geometry.swap)
+    edges, orders, overlaps, overlap_count = _scan(bitmaps, found.bitmaps_count, geometry.swap, room)
     listed = [_problem(row, shape) for row in problems[0 : min(found.problems.count, PROBLEM_LIMIT)]]
     kept = (*listed, *overlaps)[:PROBLEM_LIMIT]
     return PreservedMap(shape.page_size, edges, orders, nodes[: found.nodes_count], kept, found.problems.count + overlap_count)
@@ -212,7 +213,7 @@ def words(count: int) -> memoryview:
         return memoryview(bytearray(count * 8)).cast("Q")
     import mmap
 
-    room = mmap.mmap(-1, count * 8)
+    room = mmap.mmap(-1, count * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     room.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(room).cast("Q")
 
@@ -245,12 +246,14 @@ def _geometry(shape: RadixShape, byteorder: Literal["little", "big"]) -> Any:
     return ffi.new("struct ds_radix *", {"page_shift": shape.page_shift, "depth": shape.depth, "swap": byteorder != sys.byteorder})
 
 
-def _scan(bitmaps: Any, count: int, swap: int) -> tuple[memoryview, dict[int, int], list[Problem], int]:
+def _scan(
+    bitmaps: Any, count: int, swap: int, room: memoryview | None = None
+) -> tuple[memoryview, dict[int, int], list[Problem], int]:
     """(edges of the joined ranges, blocks by order, overlaps of orders, count of these)."""
     scan = ffi.new("struct ds_scan *")
     _done(lib.ds_bitmaps_count(bitmaps, count, swap, scan))
     total = scan.total
-    edges = words(total)
+    edges = room[:total] if room is not None and len(room) >= total else words(total)
     _done(lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), total, scan))
     orders = {order: blocks for order, blocks in enumerate(scan.blocks) if blocks}
     if len(orders) < 2:
