@@ -26,7 +26,7 @@ from devstate.layout.model import (
 from devstate.schema.aggregates import Array, FlexArray, Struct, Union, bit_shifts
 from devstate.schema.base import Field, Type
 from devstate.schema.expression import evaluate_size
-from devstate.schema.links import Link, Radix, Target, VmallocArray
+from devstate.schema.links import Link, Radix, Target, Tree, VmallocArray
 from devstate.schema.node import Node
 from devstate.schema.scalars import Bits, Chars, Const, Enum, Flags, Int, Raw, Reserved, Wrapped
 from devstate.schema.schema import Schema
@@ -53,6 +53,11 @@ def radix_depth(page_size: int, *, short: bool = False) -> int:
     page_shift = page_size.bit_length() - 1
     width = 64 - page_shift + (0 if short else 1)
     return -(-(width - (page_shift + 3)) // (page_shift - 3)) + 1
+
+
+def tree_depth(page_size: int, key_width: int) -> int:
+    """Levels of a kho_xarray, leaves included. Source: enum kho_xarray_consts of the posted header."""
+    return -(-key_width // (page_size.bit_length() - 4))
 
 
 class _Lowering:
@@ -203,4 +208,6 @@ class _Lowering:
         element = None if target.element is None else self.type(target.element, path)
         size = None if target.size is None else evaluate_size(target.size, self.page_size)
         depth = radix_depth(self.page_size, short=target.short) if isinstance(target, Radix) else None
+        if isinstance(target, Tree):
+            depth = tree_depth(self.page_size, target.key_width)
         return TargetLayout(target.kind, element, target.count, size, depth)

@@ -106,9 +106,17 @@ class Radix(Target):
 
 
 class Tree(Target):
-    """kho_xarray (posted): inner pages of pointers, leaf pages of u64 values."""
+    """kho_xarray (posted): inner pages of pointers, leaf pages of u64 values. A key has ``key_width`` bits, log2(PAGE_SIZE / 8) a level."""
 
     kind = "tree"
+
+    def __init__(self, *, key_width: int) -> None:
+        super().__init__()
+        self.key_width = key_width
+
+    def check(self, path: str) -> None:
+        if not isinstance(self.key_width, int) or not 0 < self.key_width <= 64:
+            raise SchemaError(f"a key has 1..64 bits, not {self.key_width!r}", path=path)
 
 
 class Opaque(Target):

@@ -98,18 +98,20 @@ kho_scratch = Struct(
 )
 
 
-def _root(version: int, memory_map: object, *properties: object) -> Node:
+def kho_root(compatible: str, memory_map: object, *properties: object, map_name: str = "preserved-memory-map") -> Node:
+    """KHO's root node: where the memory map is (any 64-bit link), and one child a client with these properties."""
     return Node(
         "",
-        prop("preserved-memory-map", memory_map, "0 in kho-v1 until the old kernel finalizes"),
-        compatible=f"kho-v{version}",
+        prop(map_name, memory_map, "0 in kho-v1 until the old kernel finalizes"),
+        compatible=compatible,
         children=(Node("*", *properties, optional=True, doc="a client's subtree, named by the client"),),  # type: ignore[arg-type]  # props
         doc="KHO's root",
     )
 
 
-_BLOB = prop("preserved-data", Handle(by="$name"), "the client's blob, any format")
-_SIZE = prop("blob-size", U64, About("bytes of the blob", unit="bytes", hint="bytes"))
+FDT_BLOB = prop("fdt", Handle(by="$name"), "the client's blob: a devicetree")
+BLOB = prop("preserved-data", Handle(by="$name"), "the client's blob, any format")
+BLOB_SIZE = prop("blob-size", U64, About("bytes of the blob", unit="bytes", hint="bytes"))
 _COMMON = {
     "status": "mainline",
     "found_by": "kho_data.fdt_addr (x86) or /chosen linux,kho-fdt",
@@ -121,7 +123,7 @@ _COMMON = {
 
 
 def _v1(bitmap_size: object) -> Node:
-    return _root(1, Phys(Chunks(khoser_mem_chunk, bitmap_size)), prop("fdt", Handle(by="$name"), "the client's blob: a devicetree"))
+    return kho_root("kho-v1", Phys(Chunks(khoser_mem_chunk, bitmap_size)), FDT_BLOB)
 
 
 SCHEMAS = [
@@ -153,7 +155,7 @@ SCHEMAS = [
         source=f"{_HEADER} at 3f2ad90060f6",
         since="7.1-rc1",
         until="7.1-rc1",
-        root=_root(2, Phys(Radix(short=True)), _BLOB),
+        root=kho_root("kho-v2", Phys(Radix(short=True)), BLOB),
         also=(kho_scratch, kho_vmalloc, kho_vmalloc_chunk, kho_radix_node, kho_radix_leaf),
         **_COMMON,  # type: ignore[arg-type]
     ),
@@ -165,7 +167,7 @@ SCHEMAS = [
         source=f"{_HEADER} in 7.1-rc1 ('kho: persist blob size')",
         since="7.1-rc1",
         until="7.1-rc5",
-        root=_root(3, Phys(Radix(short=True)), _BLOB, _SIZE),
+        root=kho_root("kho-v3", Phys(Radix(short=True)), BLOB, BLOB_SIZE),
         also=(kho_scratch, kho_vmalloc, kho_vmalloc_chunk, kho_radix_node, kho_radix_leaf),
         **_COMMON,  # type: ignore[arg-type]
     ),
@@ -176,7 +178,7 @@ SCHEMAS = [
         source=f"{_HEADER} at d64b0372760e",
         since="7.1",
         until="7.1",
-        root=_root(3, Phys(Radix()), _BLOB, _SIZE),
+        root=kho_root("kho-v3", Phys(Radix()), BLOB, BLOB_SIZE),
         also=(kho_scratch, kho_vmalloc, kho_vmalloc_chunk, kho_radix_node, kho_radix_leaf),
         **_COMMON,  # type: ignore[arg-type]
     ),
@@ -186,7 +188,7 @@ SCHEMAS = [
         doc="KHO root; covers block.h as well (same bytes as kho-v3)",
         source=f"{_HEADER} at 0349ff288705",
         since="7.2",
-        root=_root(4, Phys(Radix()), _BLOB, _SIZE),
+        root=kho_root("kho-v4", Phys(Radix()), BLOB, BLOB_SIZE),
         also=(kho_scratch, kho_vmalloc, kho_vmalloc_chunk, kho_radix_node, kho_radix_leaf),
         **_COMMON,  # type: ignore[arg-type]
     ),

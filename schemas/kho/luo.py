@@ -68,7 +68,7 @@ def _session(files: object) -> Struct:
 _FILE_ARRAY = Contiguous(luo_file_ser, this.count, FILE_PAGES * PAGE_SIZE)
 _FILE_CHAIN = BlockChain(luo_file_ser, this.count)
 _session_with_array = _session(_FILE_ARRAY)
-_session_with_chain = _session(_FILE_CHAIN)
+luo_session_ser = _session(_FILE_CHAIN)
 
 
 def _session_area(session: Struct) -> Struct:
@@ -98,7 +98,8 @@ _FLBS = "flbs_pa" / Phys(Counted(luo_flb_header_ser, PAGE_SIZE)) * "the page exi
 _NUM = "liveupdate_num" / U64 * "live updates since the last cold boot"
 
 
-def _luo_ser(sessions: object, *first: object) -> Struct:
+def luo_ser(sessions: object, *first: object) -> Struct:
+    """The top struct, for sessions that stand as the target says; ``first`` are the fields before the counter."""
     return Struct("luo_ser", *first, _NUM, "sessions_pa" / Phys(sessions) * "0 when there is no session", _FLBS, packed=True)  # type: ignore[arg-type]
 
 
@@ -160,7 +161,7 @@ SCHEMAS = [
         until="7.2-rc1",
         root=Node(
             "",
-            prop("luo-abi-header", Phys(_luo_ser(Counted(_session_area(_session_with_array), SESSION_PAGES * PAGE_SIZE)))),
+            prop("luo-abi-header", Phys(luo_ser(Counted(_session_area(_session_with_array), SESSION_PAGES * PAGE_SIZE)))),
             compatible="luo-v2",
         ),
         carrier="fdt",
@@ -174,7 +175,7 @@ SCHEMAS = [
         source="include/linux/kho/abi/luo.h at cf071b3536df",
         since="7.2-rc1",
         until="7.2-rc1",
-        root=_luo_ser(_AREA, _COMPATIBLE),
+        root=luo_ser(_AREA, _COMPATIBLE),
         carrier="field:compatible",
         limits=_AREA_LIMITS,
         **_COMMON,  # type: ignore[arg-type]
@@ -186,7 +187,7 @@ SCHEMAS = [
         source="include/linux/kho/abi/luo.h at 2a441a14c2c0",
         since="7.2-rc1",
         until="7.2-rc1",
-        root=_luo_ser(BlockChain(_session_with_array), _COMPATIBLE),
+        root=luo_ser(BlockChain(_session_with_array), _COMPATIBLE),
         carrier="field:compatible",
         also=(kho_block_header_ser,),
         limits={"blocks": BLOCKS_MAX, "files": FILE_PAGES * PAGE_SIZE // 64, "flbs": (PAGE_SIZE - 16) // 64},
@@ -198,7 +199,7 @@ SCHEMAS = [
         doc="sessions and files in chains of blocks",
         source="include/linux/kho/abi/luo.h at 1d1153097f4d",
         since="7.2",
-        root=_luo_ser(BlockChain(_session_with_chain), _COMPATIBLE),
+        root=luo_ser(BlockChain(luo_session_ser), _COMPATIBLE),
         carrier="field:compatible",
         also=(kho_block_header_ser,),
         limits={"blocks": BLOCKS_MAX, "flbs": (PAGE_SIZE - 16) // 64},

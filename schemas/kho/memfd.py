@@ -28,6 +28,17 @@ _SIZE = "size" / U64 * About("size of the file", unit="bytes", hint="bytes", pha
 _COUNT = "nr_folios" / U64 * "folios that the file has"
 _FOLIOS = "folios" / vmalloc_array(memfd_luo_folio_ser, this.nr_folios)
 
+memfd_luo_ser = Struct(
+    "memfd_luo_ser",
+    _POS,
+    _SIZE,
+    "seals" / Flags(U32, SEAL=0, SHRINK=1, GROW=2, WRITE=3, FUTURE_WRITE=4, EXEC=5) * "F_SEAL_* of the file; others are refused",
+    "flags" / MustBeZero(U32),
+    _COUNT,
+    _FOLIOS,
+    packed=True,
+)
+
 _COMMON = {
     "status": "mainline",
     "found_by": "luo_file_ser.data",
@@ -53,16 +64,7 @@ SCHEMAS = [
         doc="a memfd with its seals",
         source="include/linux/kho/abi/memfd.h at 8a552d68a86e",
         since="7.1",
-        root=Struct(
-            "memfd_luo_ser",
-            _POS,
-            _SIZE,
-            "seals" / Flags(U32, SEAL=0, SHRINK=1, GROW=2, WRITE=3, FUTURE_WRITE=4, EXEC=5) * "F_SEAL_* of the file; others are refused",
-            "flags" / MustBeZero(U32),
-            _COUNT,
-            _FOLIOS,
-            packed=True,
-        ),
+        root=memfd_luo_ser,
         **_COMMON,  # type: ignore[arg-type]
     ),
 ]
