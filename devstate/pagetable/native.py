@@ -36,7 +36,10 @@ BUILT: bool = lib is not None
 _FIRST_NODES = 1024
 """Nodes that a first walk has room for; a larger tree (64 GiB in pages at 4K) is walked once more."""
 
-_HUGE = 1 << 22
+_FIRST_EDGES = 4096
+"""Edges that a first scan has room for: most handovers; others are counted, and scanned again."""
+
+_HUGE = 1 << 19
 """Bytes from which a result asks for huge pages: touching fresh memory costs more than decoding into it."""
 
 
@@ -251,13 +254,17 @@ def _scan(
 ) -> tuple[memoryview, dict[int, int], list[Problem], int]:
     """(edges of the joined ranges, blocks by order, overlaps of orders, count of these)."""
     scan = ffi.new("struct ds_scan *")
-    _done(lib.ds_bitmaps_count(bitmaps, count, swap, scan))
+    edges = words(_FIRST_EDGES) if room is None else room
+    status = lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), len(edges), scan)
+    if status == lib.DS_ESPACE:
+        _done(lib.ds_bitmaps_count(bitmaps, count, swap, scan))
+        edges = words(scan.total)
+        status = lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), len(edges), scan)
+    _done(status)
     total = scan.total
-    edges = room[:total] if room is not None and len(room) >= total else words(total)
-    _done(lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), total, scan))
     orders = {order: blocks for order, blocks in enumerate(scan.blocks) if blocks}
     if len(orders) < 2:
-        return edges, orders, [], 0
+        return edges[:total], orders, [], 0
     problems = ffi.new("struct ds_problem[]", PROBLEM_LIMIT)
     overlaps = ffi.new("struct ds_problems *", {"list": problems, "capacity": PROBLEM_LIMIT})
     joined, used = words(total), ffi.new("size_t *")
