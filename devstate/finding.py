@@ -22,7 +22,7 @@ class Severity(enum.IntEnum):
 class Reaction(enum.IntEnum):
     """What the kernel that reads a handover does when it meets a thing; the higher, the earlier it decides about the whole.
 
-    The words are those of the observations beside the captures. A handover's prediction is its highest reaction.
+    A handover's prediction is the highest reaction of its findings: what is ignored is not walked, what dies in the walk does not panic later.
     """
 
     ACCEPTED = 0
@@ -39,10 +39,10 @@ class Reaction(enum.IntEnum):
     """every open of /dev/liveupdate fails with EIO"""
     PANIC = 6
     """the early initcall panics"""
-    IGNORED = 7
-    """the machine boots as if nothing was handed over"""
-    DIES_EARLY = 8
+    DIES_EARLY = 7
     """it hangs or dies before the console"""
+    IGNORED = 8
+    """the machine boots as if nothing was handed over"""
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
@@ -66,7 +66,10 @@ class Location:
 
 @frozen
 class Finding:
-    """One thing that a rule found. ``rule`` is the id; ``expected`` and ``found`` are short texts for people."""
+    """One thing that a rule found. ``rule`` is the id; ``expected`` and ``found`` are short texts for people.
+
+    ``related`` are further places that belong to it, as (physical address, what is there).
+    """
 
     rule: str
     severity: Severity
@@ -75,3 +78,4 @@ class Finding:
     reaction: Reaction | None = None
     expected: str | None = None
     found: str | None = None
+    related: tuple[tuple[int, str], ...] = ()

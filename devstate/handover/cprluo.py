@@ -87,7 +87,7 @@ def _list(content: bytes, length: int) -> list[CprFd]:
     while content[at : at + 1] == bytes([_ENTRY]) and len(entries) < MAX_ENTRIES:
         size = int.from_bytes(content[at + 1 : at + 5], "big")
         name, end = content[at + 5 : at + 5 + size], at + 9 + size
-        if not 1 < size <= MAX_NAME or len(name) < size or name.find(0) != size - 1 or end + length > len(content):
+        if not 1 < size <= MAX_NAME or len(name) < size or name.find(0) != size - 1:
             return []
         text = shown(name[:-1].decode("utf-8", "backslashreplace"))
         entries.append(CprFd(text, int.from_bytes(content[end - 4 : end], "big"), content[end : end + length]))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What a rule is, and the shared shapes of rules.
+
+A rule is one file in ``devstate/check/rules`` whose name is the rule's id with underscores. It has a docstring (What, Why, Example,
+Instead, Reference), a ``RULE`` with level and reaction as data, and ``check(handover)``, which yields findings. A rule whose defect is
+met while the handover is opened has no ``check``: the problem with its id is the finding, and ``reaction(problem)``, if there is
+one, says what the kernel does at that place.
+"""
+
+from __future__ import annotations
+
+from devstate.finding import Finding, Location, Reaction, Severity
+from devstate.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devstate.handover.model import Handover, Problem
+
+
+@frozen
+class Rule:
+    """A rule's data. ``reaction`` is what the reading kernel does when it meets the defect, unless a finding says otherwise."""
+
+    id: str
+    title: str
+    severity: Severity
+    reaction: Reaction
+
+    def finding(
+        self,
+        handover: Handover,
+        message: str,
+        pa: int | None,
+        path: str | None,
+        expected: object = None,
+        found: object = None,
+        *,
+        reaction: Reaction | None = None,
+        severity: Severity | None = None,
+        related: tuple[tuple[int, str], ...] = (),
+    ) -> Finding:
+        """A finding of this rule at a place."""
+        return Finding(
+            self.id,
+            self.severity if severity is None else severity,
+            message,
+            Location(handover.source, pa, None, path),
+            self.reaction if reaction is None else reaction,
+            None if expected is None else str(expected),
+            None if found is None else str(found),
+            related,
+        )
+
+    def from_problem(self, handover: Handover, problem: Problem, reaction: Reaction | None = None, severity: Severity | None = None) -> Finding:
+        """The finding that a problem of the opened handover stands for."""
+        return self.finding(
+            handover,
+            problem.message,
+            problem.pa,
+            problem.path,
+            problem.expected,
+            problem.found,
+            reaction=reaction,
+            severity=severity,
+            related=problem.related,
+        )
+
+
+def field_pa(pa: int, record: object, name: str) -> int:
+    """The physical address of a field of a record that stands at ``pa``."""
+    offset: int = record.layout.field(name).offset  # type: ignore[attr-defined]  # records carry their layout
+    return pa + offset
