@@ -83,8 +83,7 @@ class Arena:
 
     def reserve(self, pa: int, size: int) -> None:
         """Keep the pages of ``size`` bytes at ``pa`` from being given out: no RAM, or somebody else's. They stay absent."""
-        start = pa - pa % self.page_size
-        self._take(start, pa + size + -(pa + size) % self.page_size - start)
+        self._take(pa, size + -(pa + size) % self.page_size)
 
     def write(self, pa: int, data: bytes | bytearray | memoryview) -> None:
         """Put ``data`` at ``pa``, inside what was allocated; it may run over allocations that are neighbours."""

@@ -62,6 +62,7 @@ def test_full() -> None:
     assert [0, 2 * PAGE, 3 * PAGE] == [arena.alloc() for _ in range(3)]
     with pytest.raises(EncodeError, match="full"):
         arena.alloc()
+    arena.reserve(PAGE, 0)
 
 
 def test_orders() -> None:
@@ -94,6 +95,8 @@ def test_only_what_was_allocated_is_memory() -> None:
             arena.view().read(at, size)
     arena.write(0, b"")
     assert bytes(PAGE) == arena.view().read(pa, PAGE)
+    odd = arena.alloc(PAGE + 1)
+    assert 2 * PAGE == len(arena.view().read(odd, 2 * PAGE))
 
 
 def test_view_is_live_and_read_only() -> None:

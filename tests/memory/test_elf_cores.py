@@ -46,12 +46,12 @@ def test_segments_become_regions(sign: str, extended: bool) -> None:
 @SIGNS
 def test_vmcoreinfo_is_read(sign: str) -> None:
     """The kernel's own note tells the page size and the release; lines that are no pairs are left out."""
-    segment = Segment(0, note(b"CORE\0", 1, bytes(336), sign) + note(b"VMCOREINFO\0", 0, TEXT, sign), PT_NOTE)
+    segment = Segment(0, note(b"CORE\0", 1, bytes(337), sign) + note(b"VMCOREINFO\0", 0, TEXT, sign), PT_NOTE)
     found = opened(core([segment, Segment(0x1000, b"x")], sign=sign))
     assert found.memory is not None
     assert {"OSRELEASE": "7.3.4", "PAGESIZE": "65536", "SYMBOL(x)": "ff=1"} == found.memory.vmcoreinfo
     assert 65536 == found.memory.page_size
-    assert [(b"CORE", 1, 336), (b"VMCOREINFO", 0, len(TEXT))] == [(n.name, n.type, len(n.desc)) for n in found.notes]
+    assert [(b"CORE", 1, 337), (b"VMCOREINFO", 0, len(TEXT))] == [(n.name, n.type, len(n.desc)) for n in found.notes]
 
 
 @pytest.mark.parametrize("value", ["", "0", "4095", "4097", "131072", "-4096", "4096x", "\u0664\u0660\u0669\u0666", "9" * 5000])
@@ -94,7 +94,8 @@ def test_own_note_that_is_not_ours(text: bytes, path: str) -> None:
 def test_kcore_segments_that_are_not_ram(sign: str) -> None:
     """/proc/kcore: p_paddr -1 is vmalloc space and the like; the kernel's text stands inside RAM a second time."""
     ram = bytes(range(256))
-    found = opened(core([Segment((1 << 64) - 1, b"vmalloc"), Segment(0x1020, ram[0x20:0x40]), Segment(0x1000, ram)], sign=sign))
+    text = [Segment(0x1020, ram[0x20:0x40]), Segment(0x1000, ram[:0x10])]
+    found = opened(core([Segment((1 << 64) - 1, b"vmalloc"), *text, Segment(0x1000, ram)], sign=sign))
     assert [(0x1000, 0x1100)] == regions(found)
     assert ram == read(found, 0x1000, 256)
 
@@ -118,7 +119,7 @@ def test_aliases_are_compared_in_linear_time() -> None:
 def test_same_file_bytes_twice() -> None:
     """QEMU with paging=on: one header for each mapping, all of the same bytes, overlapping as they like."""
     at = 240  # where the bytes of the first segment come to stand behind three program headers
-    parts = [Segment(0x1010, filesz=24, offset=at + 16), Segment(0x1018, filesz=40, offset=at + 24)]
+    parts = [Segment(0x1018, filesz=40, offset=at + 24), Segment(0x1020, filesz=4, offset=at + 32)]
     found = opened(core([Segment(0x1000, bytes(range(64)), filesz=32), *parts]))
     assert [(0x1000, 0x1040)] == regions(found)
     assert bytes(range(64)) == read(found, 0x1000, 64)

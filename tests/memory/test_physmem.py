@@ -26,10 +26,11 @@ THREE = ((0x1000, b"a" * 16), (0x1010, b"b" * 16), (0x2000, b"c" * 16))
 def test_read_inside_one_region_is_a_view() -> None:
     """No copy is made where one region holds everything: the view's base is the very buffer that was given."""
     backing = bytearray(b"0123456789abcdef")
-    view = PhysMemory([MemoryRegion(0x1000, 16, memoryview(backing))]).read(0x1004, 4)
+    memory = PhysMemory([MemoryRegion(0x1000, 16, memoryview(backing))])
+    view, whole = memory.read(0x1004, 4), memory.read(0x1000, 16)
     assert b"4567" == view
     backing[4] = ord("X")
-    assert b"X567" == view
+    assert (b"X567", b"0123X56789abcdef") == (view, whole)
 
 
 def test_read_across_a_seam_is_joined() -> None:
@@ -179,4 +180,5 @@ def test_reads_equal_a_dict_of_bytes(pieces: list[tuple[int, bytes]], pa: int, s
     else:
         with pytest.raises(NotInMemoryError):
             tested.read(pa, size)
+    assert all(len(piece) for _, piece in tested.read_present(pa, size))
     assert len(truth) == tested.size
