@@ -6,12 +6,12 @@ Token 1 is a memfd with the CPR state, a stream of QEMU's migration format (big-
     magic 'QCPR' u32   version 1 u32                                          migration/cpr.h, since QEMU 10.0
     entry   01   namelen u32   name, namelen bytes with its NUL   id u32   rest      one a file descriptor
     00                                                                               end of the list
-    05 ...                                                                           subsections, if any, to the end
+    05      length u8   "CprState/..."   ...                                         subsections, if any, to the end
 
 Magic, version and the head of an entry are QEMU's since CPR exists. Where in the rest of an entry the token stands is not fixed by
-anything published. So it is not assumed but looked for: a length of the rest and a place in it count only when, over all entries of a
-list that is read to its very end, exactly the tokens of the session stand there, each once (0 for a descriptor that LUO does not keep).
-When no such reading exists, or two that differ, no block is named.
+anything published. So it is not assumed but looked for: the rest has the shortest length with which the list is read to its very end,
+and a place in it counts only when, over all entries, exactly the tokens of the session stand there, each once (0 for a descriptor that
+LUO does not keep). When there is no such place, or two that differ, no block is named.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ MAX_NAME = 256
 MAX_REST = 64
 """Bytes of an entry behind its id: a descriptor, a flag, a token, and the 7 + 32 bytes that a subsection's head may take."""
 
-_END = 0
-_ENTRY = 1
+_END = b"\0"
+_ENTRY = b"\1"
 _SUBSECTION = 5
+_STATE = b"CprState"
 
 
 @frozen
@@ -69,14 +70,13 @@ def labels(content: bytes, tokens: Collection[int]) -> Labels:
 
 def _blocks(content: bytes, tokens: set[int]) -> dict[int, str]:
     """Token -> RAM block, when there is exactly one way to read it."""
+    entries = next(filter(None, (_list(content, length) for length in range(8, MAX_REST + 1))), [])
     found: dict[int, str] = {}
-    for length in range(8, MAX_REST + 1) if tokens else ():
-        entries = _list(content, length)
-        for place in range(length - 7) if entries else ():
-            named = _reading(entries, place, tokens)
-            if named and found and named != found:
-                return {}
-            found = found or named
+    for place in range(len(entries[0].rest) - 7) if entries else ():
+        named = _reading(entries, place, tokens)
+        if named and found and named != found:
+            return {}
+        found = found or named
     return found
 
 
@@ -84,7 +84,7 @@ def _list(content: bytes, length: int) -> list[CprFd]:
     """The entries, each with ``length`` bytes behind its id; none when that does not lead to the end of the list."""
     entries: list[CprFd] = []
     at = 8
-    while content[at : at + 1] == bytes([_ENTRY]) and len(entries) < MAX_ENTRIES:
+    while content[at : at + 1] == _ENTRY and len(entries) < MAX_ENTRIES:
         size = int.from_bytes(content[at + 1 : at + 5], "big")
         name, end = content[at + 5 : at + 5 + size], at + 9 + size
         if not 1 < size <= MAX_NAME or len(name) < size or name.find(0) != size - 1:
@@ -92,7 +92,9 @@ def _list(content: bytes, length: int) -> list[CprFd]:
         text = shown(name[:-1].decode("utf-8", "backslashreplace"))
         entries.append(CprFd(text, int.from_bytes(content[end - 4 : end], "big"), content[end : end + length]))
         at = end + length
-    return entries if content[at : at + 1] == bytes([_END]) and content[at + 1 : at + 2] in (b"", bytes([_SUBSECTION])) else []
+    rest = content[at + 1 : at + 3 + len(_STATE)]
+    last = not rest or (rest[0] == _SUBSECTION and rest[2:] == _STATE)
+    return entries if last and content[at : at + 1] == _END else []
 
 
 def _reading(entries: list[CprFd], place: int, tokens: set[int]) -> dict[int, str]:

@@ -226,6 +226,13 @@ def test_brackets_in_texts_do_not_nest() -> None:
     assert () == mapped({"version": 1, deep: deep, "units": {}}).problems
 
 
+def test_numbers_without_an_end_are_no_tokens() -> None:
+    """A number of a hundred thousand digits in an unknown key is nobody's business; as a token it is none."""
+    digits = b"7" * 100_000
+    found = mapped(b'{"version":1,"x":' + digits + b',"units":{"a":{"fdstore":[{"type":"fd","name":"x","token":' + digits + b"}]}}}")
+    assert ("unit a: fd x has no token",) == found.problems
+
+
 def test_hostile_nesting_is_no_recursion() -> None:
     """A hundred thousand brackets are refused before a recursive parser sees them."""
     for content in (b"[" * 100_000, b'{"a":' * 100_000, b'{"version":1,"units":' + b"[" * 500_000):
@@ -245,6 +252,8 @@ def test_names_are_safe_to_show() -> None:
     """Escape sequences, line ends, text direction and lone surrogates in names do not reach a terminal."""
     content = rb'{"version":1,"units":{"a\u001b[31m\nb":{"fdstore":[{"type":"fd","name":"\u202ex\ud800","token":1}]}}}'
     assert r"unit a\x1b[31m\nb fd \u202ex\ud800" == mapped(content).tokens[1]
+    session = mapped(unit({"type": "luo_session", "name": "x", "sessionName": "s\ud800"}))
+    assert {"s\ud800": "unit a.service"} == session.sessions
     assert "caf\u00e9 \U0001f600" == shown("caf\u00e9 \U0001f600")
 
 
@@ -300,7 +309,16 @@ def test_a_subsection_may_follow_the_list() -> None:
     """Behind the end of the list stand subsections (vfio devices); anything else there means that the list was misread."""
     block = ("pc.ram", 0, 2)
     assert 2 in ask({1: cpr(block, tail=b"\x05\x10CprState/devices\0\0\0\x01\0"), 2: None}, "vm").tokens
-    assert [1] == list(ask({1: cpr(block, tail=b"\x07rest"), 2: None}, "vm").tokens)
+    for tail in (b"\x07rest", b"\x05\x04rest\0\0\0\x01", b"\x07\x10CprState/devices", b"\x05\x10CprStat"):
+        assert [1] == list(ask({1: cpr(block, tail=tail), 2: None}, "vm").tokens)
+
+
+def test_no_token_looks_like_the_end_of_the_list() -> None:
+    """The bytes of a token may look like an end (00) with a subsection (05) or another entry (01) behind it."""
+    for token in (5, 256, 257, 261, 0x0500, 1 << 32, 5 << 56, (1 << 64) - 1):
+        found = ask({1: cpr(("ram", 0, token), ("other", 0, 0)), token: None}, "vm")
+        assert {1: "QEMU CPR state", token: "RAM block ram"} == found.tokens
+        assert found == ask({1: cpr(("other", 0, 0), ("ram", 0, token)), token: None}, "vm")
 
 
 @pytest.mark.parametrize(
@@ -321,6 +339,11 @@ def test_blocks_are_named_all_or_none(state: bytes) -> None:
     """When the session's tokens are not exactly what the list holds, the layout was not understood: only the state is named."""
     found = ask({1: state, 2: None, 3: None}, "vm")
     assert ("QEMU", {1: "QEMU CPR state"}, {}, ()) == (found.owner, found.tokens, found.sessions, found.problems)
+
+
+def test_a_token_stands_once() -> None:
+    """Two blocks with the one token of the session: not read, rather than the second taken for it."""
+    assert [1] == list(ask({1: cpr(("a", 0, 2), ("b", 0, 2)), 2: None}, "vm").tokens)
 
 
 def test_two_readings_are_none() -> None:
@@ -346,7 +369,7 @@ def test_versions_and_prefixes_of_a_cpr_state() -> None:
 
 
 def state_of(size: int) -> bytes:
-    return cpr(("pc.ram", 0, 2), tail=b"\x05".ljust(size - len(cpr(("pc.ram", 0, 2))), b"\0"))
+    return cpr(("pc.ram", 0, 2), tail=b"\x05\x10CprState/devices".ljust(size - len(cpr(("pc.ram", 0, 2))), b"\0"))
 
 
 CPR_LIMITS = {
