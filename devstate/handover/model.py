@@ -129,9 +129,9 @@ class PreservedFile:
 
 
 class Session:
-    """A session: ``record`` is its luo_session_ser at ``pa``. ``unit`` is its owner by a convention above the kernel."""
+    """A session: ``record`` is its luo_session_ser at ``pa``. ``owner`` is whose it is by a convention above the kernel."""
 
-    __slots__ = ("files", "name", "pa", "path", "record", "unit")
+    __slots__ = ("files", "name", "owner", "pa", "path", "record")
 
     def __init__(self, pa: int, record: Record, name: str, path: str) -> None:
         self.pa = pa
@@ -139,7 +139,7 @@ class Session:
         self.name = name
         self.path = path
         self.files: list[PreservedFile] = []
-        self.unit: str | None = None
+        self.owner: str | None = None
 
 
 @frozen

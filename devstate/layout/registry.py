@@ -70,6 +70,12 @@ class Registry:
                 raise DecodeError(f"cannot read the compiled schemas: {error.strerror}", source=path, advice="run `make gen`") from error
         return _SHIPPED
 
+    def copy(self) -> Registry:
+        """A registry with the same formats, to which others can be added."""
+        made = Registry()
+        made._packed, made.summaries = self._packed.copy(), self.summaries.copy()
+        return made
+
     def add_compiled(self, data: bytes, source: str) -> None:
         """Take in the formats of a compiled file; a name that is known already is replaced."""
         import msgpack

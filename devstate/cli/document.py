@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A handover as the document that ``inspect --json`` writes (docs/inspect.schema.json, docs/json.md).
+
+Every key of a section is always there; what is not known is null, what there is none of is an empty list. A path leaves out whole
+sections; ``--pages``, ``--raw`` and ``--hash`` add keys. Addresses are "0x...", everything else that counts is a number.
+"""
+
+from __future__ import annotations
+
+from devstate.report.json import address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from devstate.cli.place import Selection
+    from devstate.codec.record import Record
+    from devstate.handover.model import Handover, Luo, PreservedFile, Problem, Session
+    from devstate.layout.model import Layout
+
+PAGE = 4096
+"""``preserved.pages`` counts pages of this size, whatever the kernel's own is."""
+
+
+class Depth:
+    """How much of each thing is wanted: page ranges, raw records, hashes of contents."""
+
+    __slots__ = ("hash", "pages", "raw")
+
+    def __init__(self, *, pages: bool = False, raw: bool = False, hash: bool = False) -> None:
+        self.pages = pages
+        self.raw = raw
+        self.hash = hash
+
+
+def document(chosen: Selection, problems: Sequence[Problem], depth: Depth) -> dict[str, Any]:
+    """The document for the chosen parts. Hashing a file whose content is not in the capture gives null."""
+    handover = chosen.handover
+    made: dict[str, Any] = {"kho": _kho(handover)}
+    for section in chosen.sections:
+        if section != "kho":
+            made[section] = _SECTIONS[section](chosen, depth)
+    made["problems"] = [problem_row(problem) for problem in problems]
+    return made
+
+
+def problem_row(problem: Problem) -> dict[str, Any]:
+    """One problem as a JSON object."""
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "pa": address(problem.pa),
+        "path": problem.path,
+        "expected": problem.expected,
+        "found": problem.found,
+    }
+
+
+def _kho(handover: Handover) -> dict[str, Any]:
+    return {
+        "compatible": handover.compatible or None,
+        "fdt_pa": address(handover.fdt_pa),
+        "memory_map_pa": address(handover.memory_map_pa),
+    }
+
+
+def _metadata(chosen: Selection, depth: Depth) -> dict[str, Any]:
+    metadata = chosen.handover.metadata
+    return {
+        "previous_release": metadata.previous_release if metadata is not None else None,
+        "kexec_count": metadata.kexec_count if metadata is not None else None,
+    }
+
+
+def _subtrees(chosen: Selection, depth: Depth) -> list[dict[str, Any]]:
+    return [
+        {"name": each.name, "pa": address(each.pa), "size": each.size, "format": each.format}
+        | ({"blob": None if each.blob is None else each.blob.hex()} if depth.raw else {})
+        for each in chosen.subtrees
+    ]
+
+
+def _luo(chosen: Selection, depth: Depth) -> dict[str, Any]:
+    luo = chosen.handover.luo
+    return {
+        "compatible": luo.compatible if luo is not None else None,
+        "liveupdate_num": luo.liveupdate_num if luo is not None else None,
+        "sessions": [_session(chosen.handover, luo, session, files, depth) for session, files in chosen.sessions if luo is not None],
+        "flbs": [
+            {"name": flb.name, "data": address(flb.data), "count": flb.count, "format": flb.format}
+            | (_raw(chosen.handover, luo, flb.record) if depth.raw and luo is not None else {})
+            for flb in chosen.flbs
+        ],
+    } | (_raw(chosen.handover, luo, luo.record) if depth.raw and luo is not None else {})
+
+
+def _session(handover: Handover, luo: Luo, session: Session, files: list[PreservedFile], depth: Depth) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": session.name, "owner": session.owner, "files": [_file(handover, luo, file, depth) for file in files]}
+    return row | _raw(handover, luo, session.record) if depth.raw else row
+
+
+def _file(handover: Handover, luo: Luo, file: PreservedFile, depth: Depth) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "token": file.token,
+        "label": file.label,
+        "compatible": file.compatible,
+        "data_pa": address(file.data_pa),
+        "size": file.size,
+        "pos": file.pos,
+        "seals": file.seals,
+        "nr_folios": file.nr_folios,
+        "format": file.format,
+    }
+    if depth.hash:
+        row["sha256"] = content_sha256(handover, file)
+    if depth.raw:
+        row |= _raw(handover, luo, file.record)
+        row["body"] = None if file.body is None or file.layout is None else shown(file.layout, file.body)
+    return row
+
+
+def content_sha256(handover: Handover, file: PreservedFile) -> str | None:
+    """The hash of a file's content, None when that is not in the capture or the file has none."""
+    from devstate.errors import DecodeError
+    from devstate.handover.content import file_sha256
+
+    try:
+        return file_sha256(handover, file)
+    except DecodeError:
+        return None
+
+
+def _raw(handover: Handover, luo: Luo, record: Record | None) -> dict[str, Any]:
+    layout = handover.registry.layout(luo.format, handover.environment)
+    return {"record": None if record is None else shown(layout, record)}
+
+
+def shown(layout: Layout, record: Record) -> dict[str, Any]:
+    """A record in the form of docs/json.md."""
+    from devstate.codec.text import to_json
+
+    return to_json(layout, record)
+
+
+def _memblock(chosen: Selection, depth: Depth) -> dict[str, Any]:
+    return {"regions": [{"name": each.name, "start": address(each.start), "size": each.size} for each in chosen.regions]}
+
+
+def _preserved(chosen: Selection, depth: Depth) -> dict[str, Any]:
+    preserved = chosen.handover.preserved
+    if preserved is None:
+        return {"pages": None, "bytes": None, "orders": {}} | ({"ranges": []} if depth.pages else {})
+    total = preserved.map.bytes
+    row: dict[str, Any] = {"pages": total // PAGE, "bytes": total, "orders": {str(k): v for k, v in sorted(preserved.map.orders.items())}}
+    if depth.pages:
+        row["ranges"] = [[hex(start), size] for start, size in preserved.map.ranges()]
+    return row
+
+
+def _scratch(chosen: Selection, depth: Depth) -> dict[str, Any]:
+    areas = chosen.handover.scratch
+    return {"areas": None if areas is None else [[hex(start), size] for start, size in areas]}
+
+
+_SECTIONS: dict[str, Callable[[Selection, Depth], Any]] = {
+    "metadata": _metadata,
+    "subtrees": _subtrees,
+    "luo": _luo,
+    "memblock": _memblock,
+    "preserved": _preserved,
+    "scratch": _scratch,
+}

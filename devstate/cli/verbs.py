@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The verbs and what each does in one line, in the order of ``devstate --help``. The module of a verb is only imported to run it."""
+
+from __future__ import annotations
+
+VERBS = {
+    "inspect": "show what a handover holds",
+    "extract": "write out what a path in a handover stands for: a file's content, a blob, a region, a record",
+    "check": "judge whether the next kernel will accept a handover, rule by rule",
+    "diff": "name what differs between two handovers, by field",
+    "schemas": "list the known formats, or show the layout of one",
+    "decode": "turn the bytes of one record into JSON",
+    "encode": "turn the JSON of one record into bytes",
+    "capture": "save the handover of the running kernel as one file",
+}
+
+EXIT_STATUS = """\
+exit status:
+  0    fine: nothing found, nothing differs
+  1    findings at or above --fail-on (check), differences (diff)
+  2    wrong usage, or input that cannot be read
+  3    a bug in devstate"""
+
+
+def overview() -> str:
+    """The text of ``devstate --help``."""
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {verb:{width}}{line}" for verb, line in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: devstate VERB ...",
+            "       devstate VERB --help",
+            "",
+            "Read, check and compare the state that a Linux kernel hands to its successor in a live update.",
+            "",
+            "verbs:",
+            *lines,
+            "",
+            "INPUT of a verb is an ELF core with physical addresses, a raw memory image (--base), a directory with the files of",
+            "/sys/kernel/debug/kho, or a lone FDT; the files may be compressed with zstd; - is standard input.",
+            "",
+            EXIT_STATUS,
+            "",
+            "environment:",
+            "  DEVSTATE_DEBUG=1    show the traceback of a bug",
+        ]
+    )
