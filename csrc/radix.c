@@ -161,9 +161,11 @@ static void add_leaf(struct walk *walk, const struct link *leaf, const uint8_t *
 								  .pa = block << (shape->page_shift + order) });
 		return;
 	}
-	/* The first leaf of all: keys 1, 2 to 3, 4 to 7... are orders of their own, from the highest down. */
+	/* The first leaf of all: keys 1, 2 to 3, 4 to 7... are orders of their own, from the highest down. Key 1 is 2^64 bytes. */
 	if (load64_of(words, (int)shape->swap) & 1)
 		link_problem(walk, leaf, DS_KEY_ZERO);
+	if (load64_of(words, (int)shape->swap) & 2)
+		link_problem(walk, leaf, DS_ADDRESS_TOO_WIDE);
 	for (uint32_t bit = 1; bit < shape->leaf_bits; bit++)
 		add_blocks(walk, leaf, words, (struct ds_bitmap){ .first = 1u << bit, .count = 1u << bit, .order = top - bit,
 								  .shift = shape->page_shift + top - bit });

@@ -142,7 +142,7 @@ def _read_leaf(
     keys = [(first_key, 0, 1 << shape.leaf_bits)]
     if not prefix:
         # The first leaf of all: keys 1, 2 to 3, 4 to 7... are orders of their own, from the highest down.
-        keys = [(1 << bit, 1 << bit, 1 << bit) for bit in range(1, shape.leaf_bits)]
+        keys = [(1 << bit, 1 << bit, 1 << bit) for bit in range(shape.leaf_bits)]
         if int.from_bytes(page[:8], byteorder) & 1:
             yield "key-zero"
     for key, first, count in keys:
