@@ -15,6 +15,7 @@ from devstate.pagetable.radix import radix_shape
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     import numpy
     import numpy.typing
@@ -45,7 +46,7 @@ class PreservedPages:
     ``bit`` finds the bit of a block: (address of the u64 word, bit in it) for (physical address, order), None when there is no such word.
     """
 
-    __slots__ = ("_bit", "_memory", "_order", "kind", "map", "root_pa")
+    __slots__ = ("_bit", "_memory", "_order", "_orders", "_words", "kind", "map", "root_pa")
 
     def __init__(
         self, map: PreservedMap, root_pa: int, kind: str, memory: PhysMemory, order: str, bit: Callable[[int, int], tuple[int, int] | None]
@@ -54,7 +55,9 @@ class PreservedPages:
         self.root_pa = root_pa
         self.kind = kind
         self._memory = memory
-        self._order = order
+        self._order: Literal["little", "big"] = "big" if order == "big" else "little"
+        self._orders = sorted(map.orders)
+        self._words: dict[tuple[int, int], int] = {}
         self._bit = bit
 
     def covers(self, pa: int, size: int = 1) -> bool:
@@ -66,9 +69,13 @@ class PreservedPages:
         return self._bit(pa, order)
 
     def order_at(self, pa: int) -> int | None:
-        """The order of the block that starts at ``pa``; None when none starts there."""
-        for order in sorted(self.map.orders, reverse=True):
-            if pa % (self.map.page_size << order) == 0 and self._is_set(pa, order):
+        """The order of the block that starts at ``pa``; None when none starts there.
+
+        When blocks of several orders do, it is the smallest: the kernel walks large orders first, and its last word counts.
+        """
+        for order in self._orders:
+            size = self.map.page_size << order
+            if pa % size == 0 and self._word_value(pa, order) >> (pa // size % 64) & 1:
                 return order
         return None
 
@@ -77,7 +84,7 @@ class PreservedPages:
         import numpy as np
 
         found = np.full(len(pas), -1, np.int8)
-        for order in sorted(self.map.orders):
+        for order in reversed(self._orders):
             size = self.map.page_size << order
             open_ = np.flatnonzero(pas % np.uint64(size) == 0)
             words, inverse = np.unique(pas[open_] // np.uint64(size * 64), return_inverse=True)
@@ -86,18 +93,16 @@ class PreservedPages:
             found[open_[(values[inverse] >> bits) & np.uint64(1) == 1]] = order
         return found
 
-    def _is_set(self, pa: int, order: int) -> bool:
-        place = self._bit(pa, order)
-        if place is None or not self._memory.contains(place[0], 8):
-            return False
-        word = int.from_bytes(self._memory.read(place[0], 8), "big" if self._order == "big" else "little")
-        return bool(word >> place[1] & 1)
-
     def _word_value(self, pa: int, order: int) -> int:
-        place = self._bit(pa, order)
-        if place is None or not self._memory.contains(place[0], 8):
-            return 0
-        return int.from_bytes(self._memory.read(place[0], 8), "big" if self._order == "big" else "little")
+        """The u64 of the map that holds the bit of this block, 0 when there is none; remembered, neighbours ask for the same."""
+        key = (order, pa // (self.map.page_size << order) // 64)
+        value = self._words.get(key)
+        if value is None:
+            place = self._bit(pa, order)
+            known = place is not None and self._memory.contains(place[0], 8)
+            value = int.from_bytes(self._memory.read(place[0], 8), self._order) if place is not None and known else 0
+            self._words[key] = value
+        return value
 
 
 def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedPages | None:

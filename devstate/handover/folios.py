@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The folio array of one file, held against what the reading kernel does with it.
+
+An audit walks the records in the order in which ``memfd_luo_retrieve_folios()`` (mm/memfd_luo.c) does: a pfn of 0 is skipped, any other
+must be the head of a preserved block, whose order says how many pages the folio has; it is put into the page cache at its index.
+Two forms give the same audit: plain Python for the few records of a small file (importing numpy would cost more than all of
+the check), numpy for many.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+from devstate.frozen import frozen
+from devstate.handover.content import folio_records
+from devstate.pagetable.folios import RECORD_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing
+
+    from devstate.handover.model import Handover, PreservedFile
+    from devstate.handover.preserved import PreservedPages
+
+FEW = 4096
+"""Records up to which the plain form is quicker than importing numpy."""
+
+PFN_BITS = 52
+UPTODATE = 2
+KNOWN_FLAGS = 3
+"""Flags of a record: bit 0 dirty, bit 1 uptodate (include/linux/kho/abi/memfd.h)."""
+
+FAULTS = (
+    "pfn-zero",
+    "not-preserved",
+    "flags-unknown",
+    "not-uptodate",
+    "beyond-size",
+    "duplicate-index",
+    "unsorted",
+    "misaligned-index",
+    "duplicate-pfn",
+)
+"""What can be wrong with a record. ``beyond-size``: its index is not in the file; ``misaligned-index``: no multiple of the folio's pages."""
+
+
+@frozen
+class FolioAudit:
+    """``faults``: for each of FAULTS that occurs, (name, how many records, the first one's number). ``extents`` are the bytes of
+    memory that the folios take, start and end in turn, sorted and merged. ``present`` counts the pages of the file that some
+    folio holds, ``missing`` is the first page that none does (None when the file is whole).
+    """
+
+    count: int
+    faults: tuple[tuple[str, int, int], ...]
+    extents: array[int]
+    present: int
+    missing: int | None
+
+
+def audit_file(handover: Handover, file: PreservedFile) -> FolioAudit | None:
+    """The audit of a file's folios; None when the array is not (wholly) there or the file has none."""
+    records = folio_records(handover, file)
+    if records is None or file.size is None:
+        return None
+    page_size = handover.environment.page_size
+    pages = -(-file.size // page_size)
+    few = len(records) <= FEW * RECORD_SIZE
+    return (audit_few if few else audit_many)(records, handover.preserved, pages, page_size, handover.environment.byte_order)
+
+
+def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str) -> FolioAudit:
+    """The audit, record by record."""
+    faults: dict[str, tuple[int, int]] = {}
+    extents: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
+    seen: set[int] = set()
+    heads: set[int] = set()
+    last = -1
+    for number, (word, index) in enumerate(struct.iter_unpack("<QQ" if byte_order == "little" else ">QQ", records)):
+        pfn, flags = word & ((1 << PFN_BITS) - 1), word >> PFN_BITS
+        found = []
+        if pfn == 0:
+            found.append("pfn-zero")
+        else:
+            order = preserved.order_at(pfn * page_size) if preserved is not None else 0
+            if order is None:
+                found.append("not-preserved")
+            if pfn in heads:
+                found.append("duplicate-pfn")
+            heads.add(pfn)
+            size = 1 << (order or 0)
+            extents.append((pfn * page_size, (pfn + size) * page_size))
+            if flags & ~KNOWN_FLAGS:
+                found.append("flags-unknown")
+            if not flags & UPTODATE:
+                found.append("not-uptodate")
+            if index >= pages:
+                found.append("beyond-size")
+            if index in seen:
+                found.append("duplicate-index")
+            elif index <= last:
+                found.append("unsorted")
+            if index % size:
+                found.append("misaligned-index")
+            seen.add(index)
+            last = max(last, index)
+            spans.append((index, min(index + size, pages)))
+        for fault in found:
+            count, first = faults.get(fault, (0, number))
+            faults[fault] = (count + 1, first)
+    merged = merge(extents)
+    present, missing = _whole(merge(spans), pages)
+    return FolioAudit(len(records) // RECORD_SIZE, _listed(faults), merged, present, missing)
+
+
+def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str) -> FolioAudit:
+    """The audit by columns."""
+    import numpy as np
+
+    words = np.frombuffer(records, "<u8" if byte_order == "little" else ">u8").reshape(-1, 2).astype(np.uint64)
+    pfn, flags, index = words[:, 0] & np.uint64((1 << PFN_BITS) - 1), words[:, 0] >> np.uint64(PFN_BITS), words[:, 1]
+    used = pfn != 0
+    numbers = np.flatnonzero(used)
+    pfn, flags, index = pfn[used], flags[used], index[used]
+    orders = preserved.orders_at(pfn * np.uint64(page_size)) if preserved is not None else np.zeros(len(pfn), np.int8)
+    size = np.uint64(1) << np.maximum(orders, 0).astype(np.uint64)
+    again = _repeated(index)
+    highest = np.maximum.accumulate(index) if len(index) else index
+    below = np.zeros(len(index), bool)
+    below[1:] = index[1:] <= highest[:-1]
+    masks = {
+        "not-preserved": orders < 0,
+        "flags-unknown": (flags & ~np.uint64(KNOWN_FLAGS)) != 0,
+        "not-uptodate": (flags & np.uint64(UPTODATE)) == 0,
+        "beyond-size": index >= np.uint64(min(pages, (1 << 64) - 1)),
+        "duplicate-index": again,
+        "unsorted": below & ~again,
+        "misaligned-index": index % size != 0,
+        "duplicate-pfn": _repeated(pfn),
+    }
+    faults = {name: (int(mask.sum()), int(numbers[mask.argmax()])) for name, mask in masks.items() if mask.any()}
+    if not used.all():
+        faults["pfn-zero"] = (int((~used).sum()), int((~used).argmax()))
+    extents = _merge_columns(pfn * np.uint64(page_size), (pfn + size) * np.uint64(page_size))
+    inside = index < np.uint64(min(pages, (1 << 64) - 1))
+    spans = _merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(min(pages, (1 << 64) - 1))))
+    present, missing = _whole(spans, pages)
+    return FolioAudit(len(words), _listed(faults), extents, present, missing)
+
+
+def _listed(faults: dict[str, tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((name, *faults[name]) for name in FAULTS if name in faults)
+
+
+def merge(pairs: list[tuple[int, int]]) -> array[int]:
+    """Sorted, disjoint ranges that do not touch, start and end in turn; empty ranges are left out."""
+    out = array("Q")
+    for start, end in sorted(pairs):
+        if end <= start:
+            continue
+        if out and start <= out[-1]:
+            out[-1] = max(out[-1], end)
+        else:
+            out.extend((start, end))
+    return out
+
+
+def _merge_columns(starts: numpy.typing.NDArray[numpy.uint64], ends: numpy.typing.NDArray[numpy.uint64]) -> array[int]:
+    import numpy as np
+
+    out = array("Q")
+    keep = ends > starts
+    sort = np.argsort(starts[keep], kind="stable")
+    first, last = starts[keep][sort], ends[keep][sort]
+    if not len(first):
+        return out
+    last = np.maximum.accumulate(last)
+    cut = np.ones(len(first), bool)
+    cut[1:] = first[1:] > last[:-1]
+    begin = np.flatnonzero(cut)
+    edges = np.column_stack((first[begin], last[np.append(begin[1:], len(first)) - 1]))
+    out.frombytes(edges.tobytes())
+    return out
+
+
+def _repeated(values: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.bool_]:
+    """Which values occurred before, in the order of the array."""
+    import numpy as np
+
+    again = np.ones(len(values), bool)
+    again[np.unique(values, return_index=True)[1]] = False
+    return again
+
+
+def _whole(spans: array[int], pages: int) -> tuple[int, int | None]:
+    """(pages of the file that the spans hold, first that they do not)."""
+    present = sum(spans[1::2]) - sum(spans[0::2])
+    if present == pages:
+        return present, None
+    return present, spans[1] if spans and spans[0] == 0 else 0
