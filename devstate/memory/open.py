@@ -40,7 +40,7 @@ MAX_FDT = 1 << 32
 _FOREIGN = {
     b"KDUMP   ": "a kdump-compressed dump: make an ELF core with makedumpfile -E, or with QEMU's dump-guest-memory without -z, -l, -s",
     b"DISKDUMP": "a diskdump: make an ELF core of it",
-    b"makedumpfile": "a flattened makedumpfile dump: restore it with makedumpfile -R first",
+    b"makedumpfile": "a flattened dump (QEMU with -z, makedumpfile -F): take it without, or restore it with makedumpfile -R",
     b"EMiL": "a LiME image: take it with format=padded and give --base",
     b"QEVM": "a QEMU migration stream: use dump-guest-memory instead",
     b"\x1f\x8b": "gzip: unpack it first",
