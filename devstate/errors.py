@@ -95,7 +95,12 @@ class NotInMemoryError(DecodeError):
 
 
 class FdtError(DecodeError):
-    """A flattened devicetree is malformed. ``offset`` is from the start of the blob, ``path`` the node path."""
+    """A flattened devicetree is malformed. ``offset`` is from the start of the blob, ``path`` the node path.
+
+    ``rule`` is the id of the strictness rule that it breaks, None for what no reader could accept.
+    """
+
+    rule: str | None = None
 
 
 class ImageError(DecodeError):

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A tree to bytes, in one of four styles; all but ``CANONICAL`` keep the tree's own order of nodes and properties.
+
+    SEQUENTIAL   what libfdt's fdt_create ... fdt_finish leave: how the kernel writes a subtree, and wrote KHO's root in v1
+    IN_PLACE     what fdt_add_subnode, fdt_setprop and fdt_pack make of a sequential root: how the kernel writes KHO's root since
+                 v2 (each subtree goes before the older ones, each property of it before the older ones)
+    CANONICAL    what ``dtc -I dtb -O dtb -s`` writes: reserve map, properties and nodes sorted; equal trees give equal bytes
+    PRESERVE     each part of a tree that was read, at its place in the blob; what lies between the parts is kept
+
+The first three differ in where the reserve map starts, and in where a property name goes that is not yet the tail of a name in the
+strings block::
+
+                 reserve map   new name
+    SEQUENTIAL   0x30          before the others, at its first use
+    IN_PLACE     0x28          of the root: before the others; else behind them, older nodes and properties first
+    CANONICAL    0x28          behind the others, at its first use
+
+The rest is the same: version 17, last compatible 16, no gaps, padding of zeros.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError
+
+from devstate.errors import EncodeError, UsageError
+from devstate.fdt import rules
+from devstate.fdt.header import HEADER_SIZE, LAST_COMPATIBLE, RESERVE_ENTRY, VERSION, Header
+from devstate.fdt.model import Fdt, Node
+from devstate.fdt.strings import Strings, encoded
+from devstate.fdt.structure import BEGIN_NODE, END, END_NODE, PROP, PROPERTY_HEAD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SEQUENTIAL = "sequential"
+IN_PLACE = "in-place"
+CANONICAL = "canonical"
+PRESERVE = "preserve"
+STYLES = (SEQUENTIAL, IN_PLACE, CANONICAL, PRESERVE)
+
+_PROPERTY = Struct(">III")
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
+"""Zeros up to the next word, by the length modulo 4."""
+
+
+def write(fdt: Fdt, style: str = SEQUENTIAL) -> bytes:
+    """The bytes of a tree. ``PRESERVE`` of a tree that :func:`devstate.fdt.read` gave is its blob, byte for byte.
+
+    EncodeError: a name that is not latin-1, has a NUL or is too long, a root with a name, a reserve map entry of size 0 or beyond
+    64 bits, a limit of ``devstate.fdt.rules``; for ``PRESERVE``, a tree that does not stand whole in a blob. UsageError: an
+    unknown style. A tree that breaks a rule is written all the same: judging is the reader's.
+    """
+    if style == PRESERVE:
+        return _preserve(fdt)
+    if style not in STYLES:
+        raise UsageError(f"no style {style!r} to write a devicetree in; there are {', '.join(STYLES)}")
+    if fdt.root.name:
+        raise EncodeError("the root node has a name", expected="an empty name", found=repr(fdt.root.name))
+    order = _preorder(fdt.root, style == CANONICAL)
+    used = dict.fromkeys(name for node in order if node for name in node.properties)
+    if len(used) > rules.MAX_PROPERTY_NAMES:
+        raise EncodeError("too many property names", expected=f"at most {rules.MAX_PROPERTY_NAMES}", found=len(used))
+    if style == SEQUENTIAL:
+        strings = Strings(used, ())
+    else:
+        strings = Strings((), used) if style == CANONICAL else Strings(fdt.root.properties, _by_age(fdt.root))
+    start = HEADER_SIZE + 8 if style == SEQUENTIAL else HEADER_SIZE
+    reserve_map = _reserve_map(sorted(fdt.reserve_map) if style == CANONICAL else fdt.reserve_map)
+    structure = _structure(order, strings)
+    at = start + len(reserve_map), start + len(reserve_map) + len(structure)
+    size = at[1] + len(strings.block)
+    if size > rules.MAX_SIZE:
+        raise EncodeError("devicetree is too large", expected=f"at most {rules.MAX_SIZE} bytes", found=size)
+    header = Header(size, *at, start, VERSION, LAST_COMPATIBLE, fdt.boot_cpu, len(strings.block), len(structure))
+    return b"".join((header.pack().ljust(start, b"\0"), reserve_map, structure, strings.block))
+
+
+def _preorder(root: Node, in_order_of_names: bool) -> list[Node | None]:
+    """The nodes in the order of the bytes, with a None for each end of a node."""
+    order: list[Node | None] = []
+    stack: list[Node | None] = [root]
+    depth = properties = 0
+    while stack:
+        node = stack.pop()
+        if node is None:
+            depth -= 1
+        else:
+            depth += 1
+            properties += len(node.properties)
+            if depth > rules.MAX_DEPTH:
+                raise EncodeError("nodes are nested too deeply", expected=f"at most {rules.MAX_DEPTH}", found=depth)
+            children = node.children
+            if in_order_of_names:
+                node = Node(node.name, dict(sorted(node.properties.items())))
+                children = sorted(children, key=_name)
+            stack.append(None)
+            stack.extend(reversed(children))
+        order.append(node)
+    if len(order) > 2 * rules.MAX_NODES:
+        raise EncodeError("too many nodes", expected=f"at most {rules.MAX_NODES}", found=len(order) // 2)
+    if properties > rules.MAX_PROPERTIES:
+        raise EncodeError("too many properties", expected=f"at most {rules.MAX_PROPERTIES}", found=properties)
+    return order
+
+
+def _name(node: Node) -> str:
+    return node.name
+
+
+def _by_age(root: Node) -> Iterator[str]:
+    """The property names below the root in the order in which they came there, when each new thing is put before the older ones."""
+    stack = list(root.children)
+    while stack:
+        node = stack.pop()
+        yield from reversed(list(node.properties))
+        stack.extend(node.children)
+
+
+def _reserve_map(entries: Iterable[tuple[int, int]]) -> bytes:
+    packed = []
+    for address, size in entries:
+        try:
+            packed.append(RESERVE_ENTRY.pack(address, size))
+        except StructError:
+            raise EncodeError("reserve map entry is beyond 64 bits", found=f"{address:#x}, {size:#x}") from None
+        if size == 0:
+            raise EncodeError("reserve map entry has size 0, which would end the map", found=f"{address:#x}, 0")
+    if len(packed) > rules.MAX_RESERVED:
+        raise EncodeError("reserve map is too long", expected=f"at most {rules.MAX_RESERVED}", found=len(packed))
+    return b"".join(packed) + bytes(RESERVE_ENTRY.size)
+
+
+def _structure(order: list[Node | None], strings: Strings) -> bytes:
+    parts: list[bytes] = []
+    add, pack = parts.append, _PROPERTY.pack
+    for node in order:
+        if node is None:
+            add(END_NODE)
+            continue
+        name = encoded(node.name)
+        add(BEGIN_NODE + name + _PADDING[len(name) & 3])
+        for key, value in node.properties.items():
+            size = len(value)
+            add(pack(3, size, strings[key]))
+            add(value)
+            if size & 3:
+                add(_PADDING[size & 3])
+    add(END)
+    return b"".join(parts)
+
+
+def _preserve(fdt: Fdt) -> bytes:
+    header, blob = fdt.header, fdt.blob
+    if header is None or blob is None or len(blob) != header.totalsize:
+        raise EncodeError("a tree that does not stand whole in a blob cannot be preserved", advice="choose another style")
+    out = bytearray(blob)
+
+    def lay(at: int, *parts: bytes) -> None:
+        piece = b"".join(parts)
+        out[at : at + len(piece)] = piece
+
+    lay(0, header.pack())
+    lay(header.off_mem_rsvmap, *(RESERVE_ENTRY.pack(*entry) for entry in fdt.reserve_map))
+    stack = [fdt.root]
+    while stack:
+        node = stack.pop()
+        stack.extend(node.children)
+        if node.offset is None or node.structure is None:
+            continue
+        lay(node.offset, BEGIN_NODE, encoded(node.name))
+        lay(node.offset + node.size - 4, END_NODE, END if node is fdt.root else b"")
+        for name, at in node.structure.value_offsets(node).items():
+            value = node.properties[name]
+            lay(at - PROPERTY_HEAD, PROP, len(value).to_bytes(4, "big"))
+            lay(at, value)
+            lay(header.off_dt_strings + int.from_bytes(blob[at - 4 : at], "big"), encoded(name))
+    return bytes(out)
