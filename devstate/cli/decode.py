@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.array:
         size = plan_of(layout, struct).size
         if size == 0 or len(data) % size:
-            raise DecodeError("the last record is cut", source=args.file, expected=f"a multiple of {size} bytes", found=f"{len(data)} bytes")
+            expected = f"a multiple of {size} bytes"
+            raise DecodeError("the last record is cut", source=args.file, expected=expected, found=f"{len(data)} bytes")
         records = decode_array(layout, struct, data, len(data) // size, source=args.file)
         print(json.dumps([to_json(layout, record) for record in records], indent=2))
     else:

@@ -7,10 +7,11 @@ Time and memory are linear in the bytes that are there, whatever the counts in t
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import chain
 
+from devstate.codec.piece import Row
 from devstate.codec.plan import Plan, format_of, piece_of, plan_of
-from devstate.codec.record import Record
+from devstate.codec.record import Record, fields
 from devstate.errors import DecodeError, LimitError, TruncatedError, UsageError
 from devstate.layout.model import ArrayType, StructType, UnionType
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ELEMENTS_MAX = 1 << 24
 """Most elements of one flexible array or of one call of decode_array: the limit of the schema language, 128 MiB of u64."""
+
+CHUNK = 64
+"""Records unpacked in one step: enough to hide what a step costs, few enough for the cache."""
 
 
 def decode(
@@ -62,8 +66,8 @@ def decode_array(
     plan = plan_of(layout, struct)
     view = memoryview(_bytes(data))
     try:
-        if plan.flexible:
-            raise DecodeError("a flexible struct has no array form", expected="a struct of fixed size", found=plan.struct.name)
+        if plan.flexible or plan.size == 0:
+            raise DecodeError("no array of these", expected="a struct of a fixed size above 0", found=plan.struct.name)
         room = len(view) - offset
         if offset < 0 or not 0 <= count * plan.size <= room:
             expected = f"{count} records of {plan.size} bytes"
@@ -91,7 +95,7 @@ def arm(layout: Layout, record: Record, field: str) -> tuple[str, Any] | None:
 
     The first arm is live in a union without a tag. Records, tuples and ints are as in any other field.
     """
-    values = dict(record.fields())
+    values = dict(fields(record))
     union = record._layout.field(field).type
     if not isinstance(union, UnionType):
         raise DecodeError("not a union", path=f"{record._layout.name}.{field}")
@@ -119,7 +123,7 @@ def _read(plan: Plan, data: Data, offset: int) -> tuple[Record, int]:
         raise _truncated(plan, len(data), offset)
     values = plan.values(plan.format.unpack_from(data, offset), 0)
     if not plan.flexible:
-        return tuple.__new__(plan.record, values), end
+        return plan.record(values), end
     last: Any
     try:
         if plan.nested is not None:
@@ -128,7 +132,7 @@ def _read(plan: Plan, data: Data, offset: int) -> tuple[Record, int]:
             last, end = _elements(plan, values, data, end)
     except DecodeError as error:
         raise error.at(path=plan.struct.fields[-1].name) from None
-    return tuple.__new__(plan.record, [*values, last]), end
+    return plan.record([*values, last]), end
 
 
 def _elements(plan: Plan, values: Any, data: Data, start: int) -> tuple[tuple[Any, ...], int]:
@@ -150,14 +154,18 @@ def _elements(plan: Plan, values: Any, data: Data, start: int) -> tuple[tuple[An
 
 
 def _many(layout: Layout, piece: Piece, data: memoryview) -> list[Any]:
-    """Everything in ``data``, whose length is a multiple of the piece's size."""
-    slots = format_of(layout, piece).iter_unpack(data) if len(data) else ()
-    if isinstance(piece, Plan):
-        if piece.flat:
-            return list(map(tuple.__new__, repeat(piece.record), slots))
-        return [piece.take_record(each, 0) for each in slots]
-    take = piece.take
-    return [take(each, 0) for each in slots]
+    """Everything in ``data``, whose length is a multiple of the piece's size.
+
+    Where the slots are the values, they are unpacked a chunk of records at a time and dealt out by zip, which makes no tuple of its
+    own for each record: half the time of one unpack a record.
+    """
+    if piece.take is not tuple.__getitem__ and not (isinstance(piece, Plan) and piece.flat):
+        take = piece.take
+        return [take(slots, 0) for slots in format_of(layout, piece).iter_unpack(data)]
+    chunks = len(data) // (piece.size * CHUNK)
+    head = format_of(layout, Row(piece, CHUNK)).iter_unpack(data[: chunks * CHUNK * piece.size]) if chunks else ()
+    slots = chain.from_iterable(chain(head, format_of(layout, piece).iter_unpack(data[chunks * CHUNK * piece.size :])))
+    return list(map(piece.record, zip(*[slots] * piece.width, strict=False))) if isinstance(piece, Plan) else list(slots)
 
 
 def _extent(plan: Plan, memory: PhysMemory, pa: int) -> int:

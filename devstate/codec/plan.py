@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct as _struct
 
 from devstate.codec.piece import Block, Number, Piece, Row, inside, whole
-from devstate.codec.record import Record, record_class
+from devstate.codec.record import Record, fields, record_class
 from devstate.errors import EncodeError, SchemaError, UsageError
 from devstate.layout.model import ArrayType, BytesType, IntType, StructType, UnionType
 
@@ -100,7 +100,7 @@ class Plan(Piece):
         return [take(slots, at + position) for take, position in self.takes]
 
     def take_record(self, slots: Slots, at: int) -> Record:
-        return tuple.__new__(self.record, self.values(slots, at))
+        return self.record(self.values(slots, at))
 
     def put(self, value: Any, slots: list[Any]) -> None:
         self.put_values(self.in_order(value), slots)
@@ -112,7 +112,7 @@ class Plan(Piece):
                 raise EncodeError("not a record of this struct", expected=self.struct.name, found=f"{len(value)} values")
             if type(value)._names == self.record._names:
                 return value
-            value = dict(value.fields())
+            value = dict(fields(value))
         if not hasattr(value, "keys"):
             raise EncodeError("not a record", expected=f"the fields of {self.struct.name}", found=type(value).__name__)
         for name in value:

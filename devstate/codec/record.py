@@ -36,14 +36,19 @@ class Record(tuple):  # type: ignore[type-arg]  # the fields are of many types
         def __getattr__(self, name: str) -> Any: ...
 
     def fields(self) -> Iterator[tuple[str, Any]]:
-        """Each field's name with its value, in the order of the bytes."""
-        return zip(self._names, self, strict=True)
+        """What :func:`fields` gives."""
+        return fields(self)
 
     def __repr__(self) -> str:
-        return f"{self._layout.name}({', '.join(f'{name}={value!r}' for name, value in zip(self._names, self, strict=True))})"
+        return f"{self._layout.name}({', '.join(f'{name}={value!r}' for name, value in fields(self))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (self._layout, tuple(self))
+
+
+def fields(record: Record) -> Iterator[tuple[str, Any]]:
+    """Each field's name with its value, in the order of the bytes; for a record whose fields may be called ``fields``."""
+    return zip(record._names, record, strict=True)
 
 
 _CLASSES: dict[int, type[Record]] = {}
@@ -66,4 +71,4 @@ def record_class(struct: StructLayout) -> type[Record]:
 
 
 def _remade(struct: StructLayout, values: tuple[Any, ...]) -> Record:
-    return tuple.__new__(record_class(struct), values)
+    return record_class(struct)(values)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import construct
 
-from devstate.codec.record import Record
+from devstate.codec.record import Record, fields
 from devstate.errors import DecodeError, EncodeError, UsageError
 from devstate.layout.lower import structs_of
 from devstate.layout.model import Environment
@@ -45,7 +45,7 @@ def reference_encode(schema: Schema, values: dict[str, Any], environment: Enviro
 def plain(value: Any) -> Any:
     """A record or a construct Container as dicts (``_io`` left out), arrays as lists; ints and bytes as they are."""
     if isinstance(value, Record):
-        return {name: plain(each) for name, each in value.fields()}
+        return {name: plain(each) for name, each in fields(value)}
     if isinstance(value, construct.Container):
         return {name: plain(each) for name, each in value.items() if name != "_io"}
     if isinstance(value, list | tuple):
