@@ -117,7 +117,7 @@ def bitmaps_decode(
     keep = []
     for row, bitmap in zip(table, bitmaps, strict=True):
         view = ffi.from_buffer(bitmap.words)
-        if bitmap.first + bitmap.count > 8 * len(view):
+        if (bitmap.first + bitmap.count + 63) // 64 * 8 > len(view):
             raise DecodeError("a bitmap shorter than its blocks", pa=bitmap.pa, expected=f"{bitmap.count} bits", found=f"{len(view)} bytes")
         keep.append(view)
         row.words, row.pa, row.first, row.count, row.order = view, bitmap.pa, bitmap.first, bitmap.count, bitmap.order

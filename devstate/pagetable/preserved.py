@@ -33,7 +33,7 @@ _TEXTS = {
     "visited-twice": "radix node {found:#x} is reached a second time",
     "key-too-wide": "radix node {found:#x} stands for keys wider than a key can be",
     "key-zero": "radix leaf {found:#x} holds key 0, which has no order",
-    "address-too-wide": "preserved blocks lie beyond the physical address space",
+    "address-too-wide": "radix leaf or bitmap {found:#x} holds blocks beyond the physical address space",
     "overlap": "memory up to {found:#x} is preserved twice",
 }
 
