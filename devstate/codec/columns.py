@@ -30,7 +30,7 @@ class Columns:
 
     Integers are views in the byte order of the data; bit-fields are split when they are first asked for, into native unsigned integers of
     their base type; character arrays, reserved bytes and unions are ``V<size>``, which keeps every byte; an embedded struct is Columns
-    again. ``array`` is the structured array of everything; bit-fields share its field ``bits<offset>``.
+    again. ``array`` is the structured array of everything; bit-fields share its field ``@<offset>``.
     """
 
     __slots__ = ("_kept", "array", "layout", "struct")
@@ -68,7 +68,7 @@ class Columns:
         return self.array[name] if field.width is None else self._bits(field)
 
     def _bits(self, field: FieldLayout) -> NDArray[Any]:
-        unit = self.array[f"bits{field.offset}"]
+        unit = self.array[f"@{field.offset}"]
         native = unit.dtype.newbyteorder("=")
         bits = unit.astype(native, copy=False)
         if field.shift:
@@ -116,7 +116,7 @@ def _struct_dtype(layout: Layout, struct: StructLayout) -> Any:
 
     fields: dict[str, tuple[Any, int]] = {}
     for field in struct.fields:
-        fields[field.name if field.width is None else f"bits{field.offset}"] = (_dtype(layout, field.type), field.offset)
+        fields[field.name if field.width is None else f"@{field.offset}"] = (_dtype(layout, field.type), field.offset)
     return np.dtype(
         {
             "names": list(fields),

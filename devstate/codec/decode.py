@@ -111,9 +111,13 @@ def _one(layout: Layout, kind: TypeLayout, data: bytes) -> Any:
 
 
 def _bytes(data: Data) -> Data:
-    if isinstance(data, memoryview) and (data.itemsize != 1 or data.ndim != 1):
-        return data.cast("B")
-    return data if isinstance(data, bytes | bytearray | memoryview) else memoryview(data)
+    """``data`` so that its length is bytes."""
+    if isinstance(data, bytes | bytearray):
+        return data
+    view = memoryview(data)
+    if view.itemsize == 1 and view.ndim == 1:
+        return view
+    return view.cast("B") if view.nbytes else memoryview(b"")
 
 
 def _read(plan: Plan, data: Data, offset: int) -> tuple[Record, int]:
@@ -188,7 +192,7 @@ def _extent(plan: Plan, memory: PhysMemory, pa: int) -> int:
 
 def _truncated(plan: Plan, length: int, offset: int) -> TruncatedError:
     """The error for the first field that is not whole."""
-    room = max(length - offset, 0)
+    room = length - offset if 0 <= offset <= length else 0
     at, path, kind = _first_cut(plan.layout, plan.struct, room)
     size = plan.layout.size_of(kind)
     return TruncatedError("the data ends early", offset=offset + at, path=path, expected=f"{size} bytes", found=f"{room - at} bytes")

@@ -38,7 +38,7 @@ class Array(Type):
         return self.element.align()
 
     def size_in(self, page_size: int) -> int:
-        return evaluate_size(self.count, page_size) * self.element.fixed_in(page_size, "[]")
+        return evaluate_size(self.count, page_size) * self.element.element_size(page_size)
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Any]:
         count = evaluate_size(self.count, context._params.page_size)
@@ -74,11 +74,10 @@ class FlexArray(Type):
         return self.element.align()
 
     def size_in(self, page_size: int) -> None:
-        if self.element.fixed_in(page_size, "[]") == 0:
-            raise SchemaError("the elements of a flexible array take at least one byte", path="[]")
+        self.element.element_size(page_size)
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Any]:
-        each = self.element.fixed_in(context._params.page_size, path)
+        each = self.element.element_size(context._params.page_size)
         here = stream.tell()
         room = stream.seek(0, io.SEEK_END) - here
         stream.seek(here)

@@ -89,6 +89,13 @@ class Type(construct.Construct):
             raise SchemaError("a flexible array or struct is the last field of a struct or nothing", path=path)
         return size
 
+    def element_size(self, page_size: int) -> int:
+        """Size in bytes as the element of an array: at least one, so that bytes limit how many there are."""
+        size = self.fixed_in(page_size, "[]")
+        if size == 0:
+            raise SchemaError("the elements of an array take at least one byte", path="[]")
+        return size
+
     def _sizeof(self, context: Any, path: str) -> int:
         size = self.size_in(context._params.page_size)
         if size is None:
