@@ -51,7 +51,9 @@ class Rule:
             related,
         )
 
-    def from_problem(self, handover: Handover, problem: Problem, reaction: Reaction | None = None, severity: Severity | None = None) -> Finding:
+    def from_problem(
+        self, handover: Handover, problem: Problem, reaction: Reaction | None = None, severity: Severity | None = None
+    ) -> Finding:
         """The finding that a problem of the opened handover stands for."""
         return self.finding(
             handover,

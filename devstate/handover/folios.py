@@ -43,7 +43,7 @@ FAULTS = (
     "misaligned-index",
     "duplicate-pfn",
 )
-"""What can be wrong with a record. ``beyond-size``: its index is not in the file; ``misaligned-index``: no multiple of the folio's pages."""
+"""What can be wrong with a record. ``beyond-size``: its index is not in the file; ``misaligned-index``: no multiple of its pages."""
 
 
 @frozen

@@ -41,12 +41,18 @@ class Follow:
         self.swapped = self.order != sys.byteorder
 
     def problem(
-        self, code: str, message: str, pa: int | None = None, path: str | None = None, expected: object = None, found: object = None
+        self,
+        code: str,
+        message: str,
+        pa: int | None = None,
+        path: str | None = None,
+        expected: object = None,
+        found: object = None,
+        related: tuple[tuple[int, str], ...] = (),
     ) -> None:
         """Note a problem; ``expected`` and ``found`` become text."""
-        self.handover.problems.append(
-            Problem(code, message, pa, path, None if expected is None else str(expected), None if found is None else str(found))
-        )
+        wanted, met = (None if value is None else str(value) for value in (expected, found))
+        self.handover.problems.append(Problem(code, message, pa, path, wanted, met, related))
 
     def read(self, pa: int, size: int, path: str, link: int | None = None) -> memoryview | None:
         """``size`` bytes at ``pa``, or None and a problem. ``link`` is the address of the field that leads there."""
@@ -57,7 +63,8 @@ class Follow:
             return memory.read(pa, size)
         except DecodeError as error:
             code = "not-in-memory" if isinstance(error, NotInMemoryError) else "read-too-long"
-            self.problem(code, f"{size} bytes at {pa:#x} are not in the capture", link, path, error.expected, error.found)
+            target = ((pa, "where the link leads"),)
+            self.problem(code, f"{size} bytes at {pa:#x} are not in the capture", link, path, error.expected, error.found, target)
             return None
 
     def u64(self, pa: int) -> int | None:

@@ -35,7 +35,9 @@ class Shared:
 
 @frozen
 class Ownership:
-    """``audits`` by file path; ``shared`` the first SHARED_MAX ranges that are claimed twice; ``unowned`` the preserved ranges that nobody claims."""
+    """``audits`` by file path; ``shared`` the first SHARED_MAX ranges that are claimed twice; ``unowned`` the edges of the
+    preserved ranges that nobody claims.
+    """
 
     audits: dict[str, FolioAudit]
     shared: tuple[Shared, ...]

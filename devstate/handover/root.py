@@ -89,7 +89,8 @@ def number(follow: Follow, node: Node, field: FieldLayout, base: int | None, pat
     prop: Property | None = node.property(field.name)
     if prop is None:
         if not field.optional:
-            follow.problem(code, f"the property {field.name} is missing", base, path, f"{field.size} bytes", "nothing")
+            here = base if base is None or node.offset is None else base + node.offset
+            follow.problem(code, f"the property {field.name} is missing", here, path, f"{field.size} bytes", "nothing")
         return None, None
     at = None if base is None or prop.offset is None else base + prop.offset
     if len(prop.value) != field.size:
@@ -101,11 +102,17 @@ def number(follow: Follow, node: Node, field: FieldLayout, base: int | None, pat
 def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:
     """Read the root devicetree in ``blob`` into the handover: compatible, memory map, subtrees."""
     handover = follow.handover
-    fdt, errors = read_partial(blob, source=handover.source)
-    for error in errors:
-        at = None if pa is None or error.offset is None else pa + error.offset
-        follow.problem("kho-fdt", error.message, at, error.path, error.expected, error.found)
-    handover.fdt, handover.fdt_pa = fdt, pa
+    handover.fdt_pa = pa
+    try:
+        fdt, errors = read_partial(blob, source=handover.source)
+    except DecodeError as error:
+        fdt, errors = None, [error]
+    for each in errors:
+        at = pa if pa is None or each.offset is None else pa + each.offset
+        follow.problem("kho-fdt", each.message, at, "/", each.expected, each.found)
+    if fdt is None:
+        return
+    handover.fdt = fdt
     try:
         strings = fdt.root.compatible
     except DecodeError as error:

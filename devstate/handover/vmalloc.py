@@ -27,12 +27,13 @@ LISTS_MAX = 1 << 23
 
 
 class PageList:
-    """The blocks of an area, in order. ``blocks`` are physical addresses (u64), ``order`` their page order, ``lists`` the list pages.
+    """The blocks of an area, in order. ``blocks`` are physical addresses (u64), ``order`` their page order, ``lists`` the list pages,
+    ``lengths`` how many blocks there are up to and with each of them.
 
     ``complete`` is False when the list could not be followed to its end.
     """
 
-    __slots__ = ("blocks", "complete", "first_pa", "lists", "order", "page_size", "total_pages")
+    __slots__ = ("blocks", "complete", "first_pa", "lengths", "lists", "order", "page_size", "total_pages")
 
     def __init__(self, first_pa: int, total_pages: int, order: int, page_size: int) -> None:
         self.first_pa = first_pa
@@ -41,6 +42,7 @@ class PageList:
         self.page_size = page_size
         self.blocks = array("Q")
         self.lists = array("Q")
+        self.lengths: list[int] = []
         self.complete = False
 
     @property
@@ -52,6 +54,14 @@ class PageList:
         """The physical address of byte ``offset`` of the area; None beyond what the list holds."""
         index, within = divmod(offset, self.block_size)
         return self.blocks[index] + within if index < len(self.blocks) else None
+
+    def entry_pa(self, index: int) -> int | None:
+        """Where the list says what block ``index`` is: the address of its entry."""
+        for number, at in enumerate(self.lists):
+            before = self.lengths[number - 1] if number else 0
+            if before <= index < self.lengths[number]:
+                return at + 8 + (index - before) * 8
+        return None
 
     def pieces(self, memory: PhysMemory, size: int) -> Iterator[tuple[int, memoryview | None]]:
         """The first ``size`` bytes of the area as (physical address, bytes or None when not in the capture), block after block."""
@@ -83,7 +93,7 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
     link, at = pa, record.first
     while at:
         if at in seen or len(seen) > LISTS_MAX or len(pages.blocks) > wanted:
-            code = "vmalloc-cycle" if at in seen else "vmalloc-length"
+            code = "vmalloc-cycle" if at in seen else "vmalloc-endless"
             follow.problem(code, "the page list does not end where total_pages says", link, path, f"{wanted} blocks", f"more, at {at:#x}")
             return pages
         seen.add(at)
@@ -103,6 +113,7 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
             words.byteswap()
         entries = words[1:]
         pages.blocks.extend(entries[: entries.index(0)] if 0 in entries else entries)
+        pages.lengths.append(len(pages.blocks))
         link, at = at, words[0]
     pages.complete = True
     return pages

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Two owners claim the same memory.
+
+What       A page belongs to two files, to a file and a struct, or twice to one list.
+Why        Restoring a page takes its stamp: whoever comes second gets EIO, and whoever came first may have the other's content.
+Example    pfn 0x14dd in the folio arrays of two memfds.
+Instead    One owner a page.
+Reference  kho_restore_page() in kernel/liveupdate/kexec_handover.c
+"""
+
+from __future__ import annotations
+
+from devstate.check.rule import Rule
+from devstate.finding import Reaction, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstate.check.context import Context
+    from devstate.finding import Finding
+
+RULE = Rule("claimed-twice", "Two owners claim the same memory", Severity.ERROR, Reaction.RETRIEVE_FAILS)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Report each range that is claimed again."""
+    for shared in context.ownership.shared:
+        message = f"{shared.start:#x}-{shared.end:#x} is claimed by {shared.first} and by {shared.second}"
+        yield RULE.finding(context.handover, message, shared.start, shared.second, "one owner", f"{shared.first} and {shared.second}")

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A length is beyond any limit.
+
+What       A size in the handover asks for more bytes than can be there.
+Why        The kernel would map or copy that much.
+Example    blob-size = 1 << 60.
+Instead    Write the size of what you wrote.
+Reference  devstate.memory.physmem.MAX_READ
+"""
+
+from __future__ import annotations
+
+from devstate.check.rule import Rule
+from devstate.finding import Reaction, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devstate.check.context import Context
+    from devstate.handover.model import Problem
+
+RULE = Rule("read-too-long", "A length is beyond any limit", Severity.ERROR, Reaction.RETRIEVE_FAILS)
+
+
+def reaction(context: Context, problem: Problem) -> Reaction:
+    """By the moment when the kernel reads what stands there."""
+    return context.reaction_at(problem.path)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A session's count of files and its files disagree.
+
+What       count is not the number of entries that the chain holds, or there is a count and no chain.
+Why        "File count mismatch": every open of /dev/liveupdate fails. Without a chain the session is there and its files are not:
+           ENOENT.
+Example    count 2, three entries.
+Instead    Serialize the count from what was written.
+Reference  luo_file_deserialize() in kernel/liveupdate/luo_file.c
+"""
+
+from __future__ import annotations
+
+from devstate.check.rule import Rule, field_pa
+from devstate.finding import Reaction, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstate.check.context import Context
+    from devstate.finding import Finding
+
+RULE = Rule("session-files", "A session's count of files and its files disagree", Severity.ERROR, Reaction.OPEN_FAILS)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Count the files of each session."""
+    handover = context.handover
+    for session in handover.luo.sessions if handover.luo is not None else ():
+        file_set = session.record.file_set_ser
+        outer = field_pa(session.pa, session.record, "file_set_ser")
+        if not file_set.files and file_set.count:
+            message = "the session counts files and leads to none"
+            pa = field_pa(outer, file_set, "files")
+            yield RULE.finding(handover, message, pa, session.path, f"{file_set.count} files", "0x0", reaction=Reaction.RETRIEVE_FAILS)
+        elif file_set.files and file_set.count != len(session.files) and (session.files or not file_set.count):
+            pa = field_pa(outer, file_set, "count")
+            yield RULE.finding(
+                handover,
+                "the session counts other files than it has",
+                pa,
+                session.path,
+                f"{file_set.count} files",
+                f"{len(session.files)} files",
+            )
