@@ -33,13 +33,15 @@ def frozen(cls: type[T]) -> type[T]:
     names = inherited + own
     defaults = {name: value for base in cls.__mro__[1:] for name, value in getattr(base, "_defaults", {}).items()}
     defaults |= {name: cls.__dict__[name] for name in own if name in cls.__dict__}
-    parameters = ", ".join(f"{name}=_d[{name!r}]" if name in defaults else name for name in names)
-    scope: dict[str, Any] = {"_d": defaults, "_set": object.__setattr__}
-    body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or "\n pass"
-    exec(f"def __init__(self, {parameters}):{body}", scope)  # names come from the class body, as in dataclasses
+
+    def __init__(self: Any, *given: Any, **named: Any) -> None:
+        # Compiled when it is first called: most classes are never used in one run, and compiling is most of what a class costs.
+        made.__init__ = _initializer(names, defaults)
+        made.__init__(self, *given, **named)
+
     space = {k: v for k, v in cls.__dict__.items() if k not in (*own, "__dict__", "__weakref__")}
     space.update(
-        __slots__=own, __init__=scope["__init__"], _defaults=defaults, _fields=names, __match_args__=names, __setattr__=_refuse,
+        __slots__=own, __init__=__init__, _defaults=defaults, _fields=names, __match_args__=names, __setattr__=_refuse,
         __delattr__=_refuse, __reduce__=_reduce,
     )  # fmt: skip
     space.setdefault("__repr__", _repr)
@@ -49,6 +51,15 @@ def frozen(cls: type[T]) -> type[T]:
     made.__qualname__ = cls.__qualname__
     kind: type[T] = made
     return kind
+
+
+def _initializer(names: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+    """The function that sets the fields, written out as dataclasses do it. Names come from a class body."""
+    parameters = ", ".join(f"{name}=_d[{name!r}]" if name in defaults else name for name in names)
+    scope: dict[str, Any] = {"_d": defaults, "_set": object.__setattr__}
+    body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or "\n pass"
+    exec(f"def __init__(self, {parameters}):{body}", scope)
+    return scope["__init__"]
 
 
 def values(item: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from types import ModuleType
-    from typing import TextIO
+    from typing import Any, TextIO
 
 OK, FINDINGS, UNUSABLE, BUG = 0, 1, 2, 3
 """The exit statuses that ``--help`` documents; never a count."""
@@ -56,18 +56,27 @@ def _run(arguments: list[str]) -> int:
         print(overview())
         return OK
     module = load(verb)
-    parser = make_parser(verb, module)
-    status: int = module.run(parser.parse_args(rest))
+    status: int = module.run(parse(verb, module, rest))
     return status
+
+
+def parse(verb: str, module: ModuleType, arguments: list[str]) -> Any:
+    """The arguments of a verb by name. UsageError when they are wrong, SystemExit after its help."""
+    from devstate.cli.arguments import Declined, QuickParser
+
+    quick = QuickParser()
+    try:
+        module.add_arguments(quick)
+        return quick.parse_args(arguments)
+    except Declined:
+        return make_parser(verb, module).parse_args(arguments)
 
 
 def load(verb: str) -> ModuleType:
     """The module of a verb. UsageError when there is none of that name."""
     if verb not in VERBS:
         raise UsageError(f"no verb is called {verb!r}{suggest(verb, VERBS)}; `devstate --help` lists them")
-    from importlib import import_module
-
-    return import_module(f"devstate.cli.{verb}")
+    return __import__(f"devstate.cli.{verb}", fromlist=["run"])
 
 
 def make_parser(verb: str, module: ModuleType) -> argparse.ArgumentParser:
@@ -90,11 +99,11 @@ def make_parser(verb: str, module: ModuleType) -> argparse.ArgumentParser:
 
 
 def suggest(word: str, known: object) -> str:
-    """``; did you mean 'x'?`` when ``word`` is nearly one of the ``known`` words, else nothing."""
+    """`` (did you mean 'x'?)`` when ``word`` is nearly one of the ``known`` words, else nothing."""
     import difflib
 
     close = difflib.get_close_matches(word, list(known), n=3)  # type: ignore[call-overload]  # an iterable of texts
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
 def _escape(stream: TextIO) -> None:

@@ -24,6 +24,7 @@ from devstate.report.printable import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from devstate.handover.model import Flb, Handover, PreservedFile, Problem, Region, Session, Subtree
 
@@ -35,18 +36,29 @@ SHOWN_MAX = 8
 
 
 class Selection:
-    """The parts of a handover that a path stands for; all of it for None. Lists are empty where nothing was chosen."""
+    """The parts of a handover that a path stands for; all of it for None. Lists are empty where nothing was chosen.
 
-    __slots__ = ("flbs", "handover", "path", "regions", "sections", "sessions", "subtrees")
+    ``kind`` is what the path names: ``all``, one of the sections, ``session``, ``file``, ``flb``, ``region`` or ``subtree``. There are
+    several of one path when names or tokens are not unique, which is damage.
+    """
+
+    __slots__ = ("flbs", "handover", "kind", "path", "regions", "sections", "sessions", "subtrees")
 
     def __init__(self, handover: Handover, path: str | None) -> None:
         self.handover = handover
         self.path = path
+        self.kind = "all"
         self.sections: tuple[str, ...] = ()
         self.subtrees: list[Subtree] = []
         self.sessions: list[tuple[Session, list[PreservedFile]]] = []
         self.flbs: list[Flb] = []
         self.regions: list[Region] = []
+
+    def items(self) -> list[Any]:
+        """The objects that the path names, when ``kind`` is no section."""
+        files = [file for _, files in self.sessions for file in files]
+        of_kind = {"session": [session for session, _ in self.sessions], "file": files, "flb": self.flbs, "region": self.regions}
+        return of_kind.get(self.kind, self.subtrees)
 
     def problems(self) -> Iterator[Problem]:
         """The problems at or below the path; all of them for the whole handover."""
@@ -63,30 +75,37 @@ def select(handover: Handover, path: str | None = None) -> Selection:
     chosen = Selection(handover, path or None)
     if not path:
         _add_all(chosen)
-    elif path in ("kho", "metadata", "preserved", "scratch"):
-        chosen.sections = (path,)
-    elif path == "luo" or path.startswith("luo/"):
+        return chosen
+    first, _, rest = path.partition("/")
+    if path in ("kho", "metadata", "preserved", "scratch", "memblock"):
+        chosen.kind, chosen.sections = path, (path,)
+        chosen.regions = handover.regions if path == "memblock" else []
+    elif first == "luo":
         _add_luo(chosen, path)
-    elif path == "memblock" or path.startswith("memblock/"):
-        chosen.sections = ("memblock",)
-        chosen.regions = [region for region in handover.regions if path == "memblock" or _named(region.name, path[9:])]
-        if path == "memblock":
-            _add_subtree(chosen, path)
+    elif first == "memblock":
+        chosen.kind, chosen.sections = "region", ("memblock",)
+        chosen.regions = [region for region in handover.regions if _named(region.name, rest)]
     else:
         _add_subtree(chosen, path.removeprefix("subtree/"))
-    if path and not _is_something(chosen):
+    if chosen.kind == "all" or not (chosen.kind in SECTIONS or chosen.items()):
         raise _unknown(handover, path)
     return chosen
 
 
+def is_path(handover: Handover, path: str) -> bool:
+    """Whether ``path`` is one of :func:`paths`, as it is or as it is shown."""
+    return any(_named(each, path.strip("/")) for each in paths(handover))
+
+
 def paths(handover: Handover) -> Iterator[str]:
     """Every path into ``handover``."""
-    yield from ("kho", "metadata", "preserved", "scratch", "memblock", "luo", "luo/session", "luo/flb")
+    yield from ("kho", "metadata", "preserved", "scratch", "memblock")
     for subtree in handover.subtrees:
         yield f"subtree/{subtree.name}"
     for region in handover.regions:
         yield f"memblock/{region.name}"
     if handover.luo is not None:
+        yield from ("luo", "luo/session", "luo/flb")
         for session in handover.luo.sessions:
             yield session.path
             yield from (file.path for file in session.files)
@@ -107,45 +126,41 @@ def _add_luo(chosen: Selection, path: str) -> None:
     if luo is None:
         return
     chosen.sections = ("luo",)
-    if path in ("luo", "luo/session"):
-        chosen.sessions = [(session, session.files) for session in luo.sessions]
-    if path in ("luo", "luo/flb"):
-        chosen.flbs = luo.flbs
-    if path.startswith("luo/flb/"):
+    if path in ("luo", "luo/session", "luo/flb"):
+        chosen.kind = "luo"
+        chosen.sessions = [(session, session.files) for session in luo.sessions] if path != "luo/flb" else []
+        chosen.flbs = luo.flbs if path != "luo/session" else []
+    elif path.startswith("luo/flb/"):
+        chosen.kind = "flb"
         chosen.flbs = [flb for flb in luo.flbs if _named(flb.path, path)]
-    if path.startswith("luo/session/"):
+    else:
+        chosen.kind = "session"
         chosen.sessions = [(session, session.files) for session in luo.sessions if _named(session.path, path)]
-        for session in luo.sessions if not chosen.sessions else ():
-            files = [file for file in session.files if _named(file.path, path)]
-            if files:
-                chosen.sessions.append((session, files))
+        if not chosen.sessions:
+            chosen.kind = "file"
+            found = ((session, [file for file in session.files if _named(file.path, path)]) for session in luo.sessions)
+            chosen.sessions = [(session, files) for session, files in found if files]
 
 
 def _add_subtree(chosen: Selection, name: str) -> None:
-    handover = chosen.handover
-    for subtree in handover.subtrees:
-        if _named(subtree.name, name):
-            chosen.subtrees.append(subtree)
-            chosen.sections = ("subtrees", *(each for each in chosen.sections if each != "subtrees"))
-            found_by = subtree.layout.found_by if subtree.layout is not None else None
-            if found_by == "KHO subtree LUO":
-                _add_luo(chosen, "luo")
-                chosen.sections = ("subtrees", "luo")
-            elif found_by == "KHO subtree kexec-metadata":
-                chosen.sections = ("subtrees", "metadata")
+    """The blob, and what was read from it."""
+    chosen.subtrees = [subtree for subtree in chosen.handover.subtrees if _named(subtree.name, name)]
+    found_by = {subtree.layout.found_by for subtree in chosen.subtrees if subtree.layout is not None}
+    if "KHO subtree LUO" in found_by:
+        _add_luo(chosen, "luo")
+        chosen.sections = ("subtrees", "luo")
+    elif "KHO subtree kexec-metadata" in found_by:
+        chosen.sections = ("subtrees", "metadata")
+    elif "KHO subtree memblock" in found_by:
+        chosen.sections, chosen.regions = ("subtrees", "memblock"), chosen.handover.regions
+    else:
+        chosen.sections = ("subtrees",)
+    chosen.kind = "subtree"
 
 
 def _named(name: str, asked: str) -> bool:
     """Whether the user means ``name``: as it is, or as it was shown to him."""
     return asked in (name, printable(name))
-
-
-def _is_something(chosen: Selection) -> bool:
-    if chosen.path in ("kho", "metadata", "preserved", "scratch", "memblock"):
-        return True
-    if chosen.path in ("luo", "luo/session", "luo/flb"):
-        return bool(chosen.sections)
-    return bool(chosen.subtrees or chosen.sessions or chosen.flbs or chosen.regions)
 
 
 def _unknown(handover: Handover, path: str) -> UsageError:

@@ -115,13 +115,15 @@ def _luo(chosen: Selection, depth: Depth) -> Iterator[Line]:
         yield "luo", "none"
         return
     counts = (("sessions", len(luo.sessions)), ("files", len(handover.files)), ("flbs", len(luo.flbs)))
-    yield "luo", f"{luo.compatible} {_words(('liveupdate_num', luo.liveupdate_num), *counts)}"
     layout = handover.registry.layout(luo.format, handover.environment)
-    yield from _record(depth, layout, luo.record, luo.pa)
+    if chosen.kind not in ("session", "file", "flb"):
+        yield "luo", f"{luo.compatible} {_words(('liveupdate_num', luo.liveupdate_num), *counts)}"
+        yield from _record(depth, layout, luo.record, luo.pa)
     for session, files in chosen.sessions:
-        owner = f"({session.owner}) " if session.owner is not None else ""
-        yield session.path, f"{owner}files={len(session.files)}"
-        yield from _record(depth, layout, session.record, session.pa)
+        if chosen.kind != "file":
+            owner = f"({printable(session.owner)}) " if session.owner is not None else ""
+            yield session.path, f"{owner}files={len(session.files)}"
+            yield from _record(depth, layout, session.record, session.pa)
         for file in files:
             yield file.path, _file(handover, file, depth)
             yield from _record(depth, layout, file.record, file.pa)

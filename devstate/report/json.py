@@ -6,11 +6,9 @@ Keys are never renamed or taken away. Numbers are numbers, addresses are "0x..."
 
 from __future__ import annotations
 
-import json
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TextIO
 
     from devstate.finding import Finding, Reaction
@@ -47,25 +45,27 @@ def address(value: int | None) -> str | None:
 
 def write(document: Mapping[str, Any], stream: TextIO) -> None:
     """Write a document: one line a key, and one line an element where its value is a list of objects."""
+    import json  # it costs a tenth of an interpreter start-up, and text output uses address() too
+
     stream.write("{\n")
     last = len(document) - 1
     for index, (key, value) in enumerate(document.items()):
         stream.write(f" {json.dumps(key)}: ")
-        _write_value(value, stream, " ")
+        _write_value(json.dumps, value, stream, " ")
         stream.write(",\n" if index < last else "\n")
     stream.write("}\n")
 
 
-def _write_value(value: Any, stream: TextIO, indent: str) -> None:
+def _write_value(dumps: Callable[[Any], str], value: Any, stream: TextIO, indent: str) -> None:
     # The C encoder of the standard library only writes without indentation; lines are ours, so that big documents stay fast.
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        rows = [f"\n{indent} {json.dumps(each)}" for each in value]
+        rows = [f"\n{indent} {dumps(each)}" for each in value]
         stream.write(f"[{','.join(rows)}\n{indent}]")
     elif isinstance(value, dict) and any(isinstance(each, list) and each and isinstance(each[0], dict) for each in value.values()):
         stream.write("{")
         for index, (key, each) in enumerate(value.items()):
-            stream.write(f"{',' if index else ''}\n{indent} {json.dumps(key)}: ")
-            _write_value(each, stream, indent + " ")
+            stream.write(f"{',' if index else ''}\n{indent} {dumps(key)}: ")
+            _write_value(dumps, each, stream, indent + " ")
         stream.write(f"\n{indent}}}")
     else:
-        stream.write(json.dumps(value))
+        stream.write(dumps(value))

@@ -59,18 +59,23 @@ def kernels(since: str | None, until: str | None) -> str:
 
 
 def _node_lines(layout: Layout, root: NodeLayout) -> Iterator[str]:
-    stack: list[tuple[int, NodeLayout]] = [(0, root)]
+    stack: list[tuple[str, NodeLayout | None]] = [("", root)]
     while stack:
-        depth, node = stack.pop()
-        indent = "    " * depth
-        name = node.name or "/"
-        yield f"{indent}{name} {{{f'    {node.doc}' if node.doc else ''}{' (may be absent)' if node.optional else ''}"
+        indent, node = stack.pop()
+        if node is None:
+            yield f"{indent}}}"
+            continue
+        remarks = [node.doc] if node.doc else []
+        if node.optional:
+            remarks.append("may be absent")
+        yield f"{indent}{node.name or '/'} {{    {'; '.join(remarks)}".rstrip()
+        inner = indent + "    "
         if node.compatible is not None:
-            yield f'{indent}    compatible = "{node.compatible}"'
+            yield f'{inner}compatible = "{node.compatible}"'
         for field in node.properties:
-            yield f"{indent}    {field.name} = <{type_name(layout, field)}>{_remarks(layout, field)}"
-        stack += [(depth + 1, child) for child in reversed(node.children)]
-    yield "}"
+            yield f"{inner}{field.name} = <{type_name(layout, field)}>{_remarks(layout, field)}"
+        stack.append((indent, None))
+        stack += [(inner, child) for child in reversed(node.children)]
 
 
 def struct_lines(layout: Layout, struct: StructLayout) -> Iterator[str]:
@@ -121,8 +126,10 @@ def _remarks(layout: Layout, field: FieldLayout) -> str:
         parts.append(f"{field.kind}: {', '.join(f'{name}={number}' for name, number in field.names)}")
     if field.must is not None:
         parts.append(f"must be {field.must}")
-    if field.minimum is not None or field.maximum is not None:
-        parts.append(f"{'' if field.minimum is None else field.minimum}..{'' if field.maximum is None else field.maximum}")
+    if field.minimum is not None:
+        parts.append(f"at least {field.minimum}")
+    if field.maximum is not None:
+        parts.append(f"at most {field.maximum}")
     if field.unit and field.unit not in field.doc:
         parts.append(f"in {field.unit}")
     if field.target is not None:
