@@ -61,6 +61,7 @@ fuzz: $(VENV)/.developed
 
 gen docs: $(VENV)/.developed
 	$(BIN)/python tools/gen.py
+	$(BIN)/python tools/formats.py
 
 csan: $(VENV)/.developed
 	$(BIN)/python -m pytest tests/csrc $(PYTEST_ARGS)

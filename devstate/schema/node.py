@@ -23,7 +23,7 @@ class Property(Field):
 
 
 def prop(name: str, kind: object, about: About | str = "") -> Property:
-    """A property ``name`` whose payload has the type ``kind``."""
+    """A property ``name`` whose payload has the type ``kind``; ``*`` is any property not listed, named by the client."""
     return Property(("property" / checked_type(name, kind)) * about, name)
 
 

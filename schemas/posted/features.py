@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Feature flags in place of versions, for LUO and memfd (RFC of 2026-09-03).
+"""Feature flags: what a writer knows, demands and uses, in place of a version, for LUO and memfd (RFC of 2026-09-03).
 
 Contract (include/linux/kho/abi/luo.h of the branch): structs only grow; a reader goes on when it knows every feature in ``req``. No
 string stands in luo_ser any more, and a memfd's handler string is just ``memfd``.

@@ -16,9 +16,9 @@ The page tables themselves are preserved in place and described by their hardwar
     iommu_domain_ser | hdr | top_table_phys @8 | top_level @16 | vasz @24 | sign_extend: 1 bit @28 | restored_domain @29 |    37 bytes
     iommu_domain_ser | hdr | top_table_phys @8 | top_level @16 | vasz @24 | sign_extend u8 @28 | pad | restored_domain @32 |        40 bytes
 
-``restored_domain`` is a raw kernel pointer, written by the new kernel. The stream of the RFC (``iommu-v1``) keeps three counts in the
-top struct; its first posting mixes packed and unpacked structs. A distribution copied an early patch of ``iommu-liveupdate-v1`` whose
-header has two bit-fields and whose records lack the hardware part: a patch inside a series, left out.
+``restored_domain`` is a raw kernel pointer, written by the new kernel. The RFC (``iommu-v1``) keeps three counts in its top struct; its
+first posting mixes packed and unpacked structs. A distribution copied an early patch of ``iommu-liveupdate-v1`` whose header has two
+bit-fields and whose records lack the hardware part: a patch inside a series, left out.
 """
 
 from devstate.schema import (
