@@ -67,7 +67,7 @@ class QuickParser:
                 continue
             name, equals, value = word.partition("=")
             option = self._options.get(name)
-            if option is None or not name.startswith("--") and equals:
+            if option is None or (equals and not name.startswith("--")):
                 raise Declined
             if option["action"] == "store_true":
                 if equals:

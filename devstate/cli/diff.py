@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         write({"differences": [{"path": row.path, "field": row.field, "old": row.old, "new": row.new} for row in rows]}, sys.stdout)
     else:
-        sys.stdout.writelines(f"{line(row)}\n" for row in rows)
+        sys.stdout.write("".join([f"{line(row)}\n" for row in rows]))
     return FINDINGS if rows else OK
 
 

@@ -18,7 +18,7 @@ import sys
 
 from devstate.cli.inputs import add_inputs, open_given
 from devstate.cli.place import SECTIONS, is_path, select
-from devstate.errors import NotInMemoryError, UsageError
+from devstate.errors import EncodeError, NotInMemoryError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def content(handover: Handover, path: str) -> tuple[Iterable[tuple[int, bytes | 
 def _single(chosen: Selection) -> Selection:
     count = len(chosen.items()) if chosen.kind not in SECTIONS else 1
     if count > 1:
-        raise UsageError(f"{chosen.handover.source}: {count} things in this handover are called {chosen.path!r}; `devstate check` says more")
+        raise UsageError(f"{chosen.handover.source}: {count} things in it are called {chosen.path!r}; `devstate check` says more")
     return chosen
 
 
@@ -166,15 +166,11 @@ def write_stream(pieces: Iterable[tuple[int, bytes | memoryview]], size: int, ou
 def write_file(pieces: Iterable[tuple[int, bytes | memoryview]], size: int, path: str, *, force: bool) -> None:
     """Write ``pieces`` to the file ``path``, which is ``size`` bytes long in the end. A file that could not be finished is removed.
 
-    UsageError when it is there already and not ``force``.
+    UsageError when it is there already and not ``force``, EncodeError when it cannot be written.
     """
-    try:
-        output = open(path, "wb" if force else "xb")  # noqa: SIM115 - closed below, where the unfinished file is removed too
-    except FileExistsError:
-        raise UsageError(f"{path} is there already; --force overwrites it") from None
     done = False
     try:
-        with output:
+        with open(path, "wb" if force else "xb") as output:
             for offset, piece in pieces:
                 if offset != output.tell():
                     output.seek(offset)
@@ -182,6 +178,11 @@ def write_file(pieces: Iterable[tuple[int, bytes | memoryview]], size: int, path
             if os.path.isfile(path):
                 output.truncate(size)
         done = True
+    except FileExistsError:
+        done = True  # it is not ours
+        raise UsageError(f"{path} is there already; --force overwrites it") from None
+    except (OSError, ValueError) as error:
+        raise EncodeError(f"cannot be written: {getattr(error, 'strerror', None) or error}", source=path) from None
     finally:
         if not done and os.path.isfile(path):
             os.unlink(path)

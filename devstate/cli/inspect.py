@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from devstate.cli.tree import tree_lines
 
-        sys.stdout.writelines(f"{line}\n" for line in tree_lines(chosen, problems, depth))
+        sys.stdout.write("".join([f"{line}\n" for line in tree_lines(chosen, problems, depth)]))
     return 0
 
 

@@ -34,6 +34,9 @@ SECTIONS = ("kho", "metadata", "subtrees", "luo", "memblock", "preserved", "scra
 SHOWN_MAX = 8
 """Paths that an error about an unknown one lists."""
 
+SEARCHED_MAX = 1000
+"""Paths that are searched for one that looks like it: the search takes 20 ms for so many, and a handover may have a million."""
+
 
 class Selection:
     """The parts of a handover that a path stands for; all of it for None. Lists are empty where nothing was chosen.
@@ -57,7 +60,8 @@ class Selection:
     def items(self) -> list[Any]:
         """The objects that the path names, when ``kind`` is no section."""
         files = [file for _, files in self.sessions for file in files]
-        of_kind = {"session": [session for session, _ in self.sessions], "file": files, "flb": self.flbs, "region": self.regions}
+        of_kind: dict[str, list[Any]] = {"file": files, "flb": self.flbs, "region": self.regions}
+        of_kind["session"] = [session for session, _ in self.sessions]
         return of_kind.get(self.kind, self.subtrees)
 
     def problems(self) -> Iterator[Problem]:
@@ -165,7 +169,8 @@ def _named(name: str, asked: str) -> bool:
 
 def _unknown(handover: Handover, path: str) -> UsageError:
     import difflib
+    from itertools import islice
 
-    known = [printable(each) for each in paths(handover)]
+    known = [printable(each) for each in islice(paths(handover), SEARCHED_MAX)]
     near = difflib.get_close_matches(path, known, n=SHOWN_MAX, cutoff=0.5) or known[:SHOWN_MAX]
     return UsageError(f"{handover.source}: nothing in this handover is called {path!r}; there is, for example, {', '.join(near)}")

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = [dict(zip(summary._fields, values(summary), strict=True)) for summary in chosen]  # type: ignore[attr-defined]  # frozen()
         write({"schemas": rows}, sys.stdout)
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _table(chosen))
+        sys.stdout.write("".join([f"{line}\n" for line in _table(chosen)]))
     return 0
 
 
@@ -82,5 +82,5 @@ def _show(registry: Registry, arguments: argparse.Namespace) -> int:
     else:
         from devstate.report.layout import layout_lines
 
-        sys.stdout.writelines(f"{line}\n" for line in layout_lines(layout))
+        sys.stdout.write("".join([f"{line}\n" for line in layout_lines(layout)]))
     return 0

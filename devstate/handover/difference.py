@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias, TypeVar
 
     from devstate.codec.record import Record
-    from devstate.handover.model import Flb, Handover, Luo, PreservedFile, Session, Subtree
+    from devstate.handover.model import Flb, Handover, Luo, PreservedFile, Region, Session, Subtree
     from devstate.handover.preserved import PreservedPages
     from devstate.layout.model import FieldLayout, Layout
 
     T = TypeVar("T")
     Value: TypeAlias = int | str | bool | None
+    Hash: TypeAlias = Callable[[Handover, PreservedFile], str | None]
 
 RANGES_MAX = 16
 """Ranges of preserved memory that are named in each direction; the totals count all of them."""
@@ -41,7 +42,7 @@ class Difference:
     new: Value
 
 
-def differences(old: Handover, new: Handover, *, content: Callable[[Handover, PreservedFile], str | None] | None = None) -> list[Difference]:
+def differences(old: Handover, new: Handover, *, content: Hash | None = None) -> list[Difference]:
     """Everything that differs, in the order in which a handover is shown. ``content`` gives a file's hash, when contents count too."""
     rows = list(_rows("kho", _root(old), _root(new)))
     rows += _rows("metadata", _metadata(old), _metadata(new))
@@ -49,8 +50,7 @@ def differences(old: Handover, new: Handover, *, content: Callable[[Handover, Pr
         rows += _present(path, a, b) or _rows(path, _subtree(a), _subtree(b))
     rows += _luo(old, new, content)
     for path, c, d in _pairs(old.regions, new.regions, lambda each: f"memblock/{each.name}"):
-        sides = [{} if each is None else {"start": hex(each.start), "size": each.size} for each in (c, d)]
-        rows += _present(path, c, d) or _rows(path, *sides)
+        rows += _present(path, c, d) or _rows(path, _region(c), _region(d))
     if old.scratch is not None and new.scratch is not None:
         rows += _rows("scratch", _areas(old.scratch), _areas(new.scratch))
     rows += _preserved(old.preserved, new.preserved)
@@ -104,21 +104,28 @@ def _subtree(subtree: Subtree | None) -> dict[str, Value]:
     return row
 
 
-def _luo(old: Handover, new: Handover, content: Callable[[Handover, PreservedFile], str | None] | None) -> Iterator[Difference]:
+def _region(region: Region | None) -> dict[str, Value]:
+    return {} if region is None else {"start": hex(region.start), "size": region.size}
+
+
+def _luo(old: Handover, new: Handover, content: Hash | None) -> Iterator[Difference]:
     if old.luo is None or new.luo is None:
         yield from _present("luo", old.luo, new.luo)
         return
     yield from _rows("luo", _luo_row(old, old.luo), _luo_row(new, new.luo))
     for path, a, b in _pairs(old.luo.sessions, new.luo.sessions, lambda session: session.path):
         yield from _present(path, a, b) or _session(path, old, new, a, b, content)
-    headers = [{} if luo.flb_header is None else dict(luo.flb_header[1]) for luo in (old.luo, new.luo)]
-    yield from _rows("luo/flb", *headers)
+    yield from _rows("luo/flb", _flb_header(old.luo), _flb_header(new.luo))
     for path, c, d in _pairs(old.luo.flbs, new.luo.flbs, lambda flb: flb.path):
         yield from _present(path, c, d) or _rows(path, _flb(old, old.luo, c), _flb(new, new.luo, d))
 
 
 def _luo_row(handover: Handover, luo: Luo) -> dict[str, Value]:
     return {"compatible": luo.compatible, "liveupdate_num": luo.liveupdate_num} | _record(_layout(handover, luo), luo.record)
+
+
+def _flb_header(luo: Luo) -> dict[str, Value]:
+    return {} if luo.flb_header is None else {**luo.flb_header[1]}
 
 
 def _layout(handover: Handover, luo: Luo) -> Layout:
@@ -130,9 +137,8 @@ def _flb(handover: Handover, luo: Luo, flb: Flb | None) -> dict[str, Value]:
 
 
 def _session(
-    path: str, old: Handover, new: Handover, a: Session | None, b: Session | None,
-    content: Callable[[Handover, PreservedFile], str | None] | None,
-) -> Iterator[Difference]:  # fmt: skip
+    path: str, old: Handover, new: Handover, a: Session | None, b: Session | None, content: Hash | None
+) -> Iterator[Difference]:
     if a is None or b is None or old.luo is None or new.luo is None:
         return
     yield from _rows(path, _record(_layout(old, old.luo), a.record), _record(_layout(new, new.luo), b.record))
@@ -160,7 +166,7 @@ def _record(layout: Layout, record: Record | None) -> dict[str, Value]:
     if record is None:
         return {}
     row: dict[str, Value] = {}
-    stack: list[tuple[str, FieldLayout | None, Any]] = list(_fields(layout, record.layout.name, to_json(layout, record), ""))[::-1]
+    stack: list[tuple[str, FieldLayout | None, Any]] = [*_fields(layout, record.layout.name, to_json(layout, record), "")][::-1]
     while stack:
         name, field, shown = stack.pop()
         if field is not None and isinstance(field.type, StructType):
@@ -178,7 +184,7 @@ def _record(layout: Layout, record: Record | None) -> dict[str, Value]:
     return row
 
 
-def _fields(layout: Layout, struct: str, shown: dict[str, Any], prefix: str) -> Iterator[tuple[str, FieldLayout, Any]]:
+def _fields(layout: Layout, struct: str, shown: dict[str, Any], prefix: str) -> Iterator[tuple[str, FieldLayout | None, Any]]:
     for field in layout.struct(struct).fields:
         if field.name in shown:
             yield prefix + field.name, field, shown[field.name]

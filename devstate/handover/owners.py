@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from devstate.handover.labels import Labels
     from devstate.handover.model import Handover, PreservedFile, Session
 
+READ_MAX = 1 << 26
+"""Bytes of content that are read for all sessions together: a real handover has one or two mappings of a few KiB."""
+
 _PFN = (1 << 52) - 1
 
 
@@ -26,8 +29,9 @@ def name_owners(handover: Handover) -> list[Problem]:
     problems: list[Problem] = []
     sessions = handover.luo.sessions if handover.luo is not None else []
     elsewhere: dict[str, str] = {}
+    left = READ_MAX
     for session in sessions:
-        said = _labels(handover, session)
+        said, left = _labels(handover, session, left)
         session.owner = said.owner
         elsewhere |= said.sessions
         for file in session.files:
@@ -38,18 +42,23 @@ def name_owners(handover: Handover) -> list[Problem]:
     return problems
 
 
-def _labels(handover: Handover, session: Session) -> Labels:
+def _labels(handover: Handover, session: Session, allowed: int) -> tuple[Labels, int]:
+    """The answer for one session, and how many of the ``allowed`` bytes are left. A mapping beyond these counts as not there."""
     files = {file.token: file for file in session.files}
+    left = allowed
 
     def read_content(token: int) -> bytes | None:
+        nonlocal left
         file = files[token]
         if token == CPR_TOKEN:  # most files with this token are nobody's mapping: one look at their first bytes tells
             head = read_start(handover, file, len(CPR_MAGIC))
             if head != CPR_MAGIC:
                 return head
-        return read_start(handover, file, CONTENT_LIMIT)
+        content = read_start(handover, file, CONTENT_LIMIT) if left else None
+        left = max(0, left - len(content or b""))
+        return content
 
-    return labels(session.name, read_content, list(files))
+    return labels(session.name, read_content, list(files)), left
 
 
 def read_start(handover: Handover, file: PreservedFile, limit: int) -> bytes | None:

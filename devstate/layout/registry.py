@@ -51,6 +51,7 @@ class Registry:
     def __init__(self) -> None:
         self._packed: dict[str, dict[int, bytes]] = {}
         self._layouts: dict[tuple[str, Environment], Layout] = {}
+        self._names: dict[str, list[str]] = {}
         self.summaries: dict[str, Summary] = {}
 
     @classmethod
@@ -89,6 +90,7 @@ class Registry:
             for name, (summary, layouts) in plain["schemas"].items():
                 self.summaries[name] = Summary(**(summary | {"structs": tuple(summary["structs"])}))
                 self._packed[name] = dict(layouts)
+            self._names.clear()
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
             raise DecodeError(
                 f"not a compiled schema file: {error}", source=source, expected=f"version {COMPILED_VERSION}", advice="run `make gen`"
@@ -96,8 +98,13 @@ class Registry:
 
     def names(self, compatible: str) -> list[str]:
         """Names of the schemas with this compatible, the variant without a mark first; empty when it is unknown."""
-        found = [name for name, summary in self.summaries.items() if summary.compatible == compatible]
-        return sorted(found, key=lambda name: (name != compatible, name))
+        found = self._names.get(compatible)
+        if found is None:
+            of_it = [name for name, summary in self.summaries.items() if summary.compatible == compatible]
+            found = sorted(of_it, key=lambda name: (name != compatible, name))
+            if found:
+                self._names[compatible] = found
+        return found
 
     def found_by(self, where: str) -> list[str]:
         """Names of the schemas whose ``found_by`` is ``where``, such as ``KHO subtree LUO``; newest first."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, TextIO
 
     from devstate.finding import Finding, Reaction
+
+LONG = 1000
+"""Elements above which the standard library's encoder, which is in C, is worth its import."""
 
 
 def findings(found: Iterable[Finding], stream: TextIO, *, predicted: Reaction | None = None) -> None:
@@ -45,27 +48,44 @@ def address(value: int | None) -> str | None:
 
 def write(document: Mapping[str, Any], stream: TextIO) -> None:
     """Write a document: one line a key, and one line an element where its value is a list of objects."""
-    import json  # it costs a tenth of an interpreter start-up, and text output uses address() too
-
-    stream.write("{\n")
-    last = len(document) - 1
-    for index, (key, value) in enumerate(document.items()):
-        stream.write(f" {json.dumps(key)}: ")
-        _write_value(json.dumps, value, stream, " ")
-        stream.write(",\n" if index < last else "\n")
-    stream.write("}\n")
+    rows = [f" {dumps(key)}: {_value(value, ' ')}" for key, value in document.items()]
+    stream.write("{\n" + ",\n".join(rows) + "\n}\n")
 
 
-def _write_value(dumps: Callable[[Any], str], value: Any, stream: TextIO, indent: str) -> None:
-    # The C encoder of the standard library only writes without indentation; lines are ours, so that big documents stay fast.
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        rows = [f"\n{indent} {dumps(each)}" for each in value]
-        stream.write(f"[{','.join(rows)}\n{indent}]")
-    elif isinstance(value, dict) and any(isinstance(each, list) and each and isinstance(each[0], dict) for each in value.values()):
-        stream.write("{")
-        for index, (key, each) in enumerate(value.items()):
-            stream.write(f"{',' if index else ''}\n{indent} {dumps(key)}: ")
-            _write_value(dumps, each, stream, indent + " ")
-        stream.write(f"\n{indent}}}")
-    else:
-        stream.write(dumps(value))
+def _value(value: Any, indent: str) -> str:
+    if _is_table(value):
+        rows = ",".join([f"\n{indent} {dumps(each)}" for each in value])
+        return f"[{rows}\n{indent}]"
+    if isinstance(value, dict) and any(_is_table(each) for each in value.values()):
+        rows = ",".join([f"\n{indent} {dumps(key)}: {_value(each, indent + ' ')}" for key, each in value.items()])
+        return f"{{{rows}\n{indent}}}"
+    return dumps(value)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def dumps(value: Any) -> str:
+    """A value on one line, as ``json.dumps`` writes it; only what is long or unusual is left to that module.
+
+    Importing it (with re and enum) takes half an interpreter start-up, more than writing the document of most handovers.
+    """
+    if isinstance(value, str):
+        plain = value.isascii() and value.isprintable() and '"' not in value and "\\" not in value
+        return f'"{value}"' if plain else _standard(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, dict) and len(value) <= LONG:
+        return "{" + ", ".join([f"{dumps(key)}: {dumps(each)}" for key, each in value.items()]) + "}"
+    if isinstance(value, list) and len(value) <= LONG:
+        return "[" + ", ".join([dumps(each) for each in value]) + "]"
+    return _standard(value)
+
+
+def _standard(value: Any) -> str:
+    import json
+
+    return json.dumps(value)

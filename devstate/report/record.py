@@ -59,7 +59,7 @@ def value_text(value: Any) -> str:
 
 def hexdump_lines(data: memoryview, base: int) -> Iterator[str]:
     """``address  16 bytes in hex  |text|`` for the first HEXDUMP_MAX bytes. Lines equal to the one before show as ``*``."""
-    last = b""
+    last, starred = b"", False
     for at in range(0, min(len(data), HEXDUMP_MAX), 16):
         line = bytes(data[at : min(at + 16, HEXDUMP_MAX)])
         if line == last and at + 16 < len(data):
