@@ -9,6 +9,7 @@ refused, unless the caller names the id in ``allow``.
 from __future__ import annotations
 
 NO_ROOT = "fdt-no-root"
+ROOT_NOT_FIRST = "fdt-root-not-first"
 STRAY_PROPERTY = "fdt-stray-property"
 PROPERTY_AFTER_SUBNODE = "fdt-property-after-subnode"
 DUPLICATE_PROPERTY = "fdt-duplicate-property"
@@ -21,6 +22,7 @@ OVERLAPPING_BLOCKS = "fdt-overlapping-blocks"
 
 RULES: dict[str, str] = {
     NO_ROOT: "The structure block has a root node. Without one, every lookup in the kernel fails with BADOFFSET or NOTFOUND.",
+    ROOT_NOT_FIRST: "The root node is the first token. libfdt takes offset 0 for the root; with a NOP there, the kernel finds nothing.",
     STRAY_PROPERTY: "Each property stands inside a node. One before the root belongs to nothing, and no tree can show it.",
     PROPERTY_AFTER_SUBNODE: (
         "The properties of a node stand before its subnodes (Devicetree Specification 5.4.2). libfdt's property iterator stops at "

@@ -8,12 +8,17 @@ one name may have different offsets. That is why offsets are asked for in the or
 
 from __future__ import annotations
 
+from struct import Struct
+
 from devstate.errors import EncodeError
 from devstate.fdt import rules
+from devstate.fdt.structure import PROP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_SIZE_AND_OFFSET = Struct(">II")
 
 
 def encoded(name: str) -> bytes:
@@ -29,14 +34,28 @@ def encoded(name: str) -> bytes:
     return text
 
 
-class Strings(dict[str, int]):
-    """``block`` are the bytes; ``strings[name]`` is the offset for the next property of that name.
+def encoded_all(names: list[str]) -> list[bytes]:
+    """All names without their NUL, in one go. EncodeError when one of them cannot be one."""
+    if not names:
+        return []
+    try:
+        made = "\0".join(names).encode("latin-1").split(b"\0")
+    except UnicodeEncodeError:
+        made = []
+    if len(made) != len(names) or len(max(made, key=len)) > rules.MAX_NAME:
+        return [encoded(name)[:-1] for name in names]
+    return made
+
+
+class Strings:
+    """``block`` are the bytes; ``heads[name][size]`` are the 12 bytes before the value of the next property of that name and size,
+    if :meth:`head` has been asked for them before.
 
     ``prepended`` are the names put before the others, in the order of their first use; then ``appended`` ones go behind.
     """
 
     def __init__(self, prepended: Iterable[str], appended: Iterable[str]) -> None:
-        super().__init__()
+        self.heads: dict[str, dict[int, bytes]] = {}
         self.block = b""
         from_end: dict[str, int] = {}
         for name in prepended:
@@ -44,19 +63,23 @@ class Strings(dict[str, int]):
             if text not in self.block:
                 self.block = text + self.block
             from_end[name] = len(self.block) - self.block.find(text)
-        self.first = {name: len(self.block) - distance for name, distance in from_end.items()}
+        self.offsets = {name: len(self.block) - distance for name, distance in from_end.items()}
         for name in appended:
-            if name not in self.first:
+            if name not in self.offsets:
                 text = encoded(name)
                 if text not in self.block:
                     self.block += text
-                self.first[name] = self.block.find(text)
+                self.offsets[name] = self.block.find(text)
 
-    def __missing__(self, name: str) -> int:
-        """The first use of a name: its string is there from now on, and so are the names that are its tail."""
-        offset = self[name] = self.first[name]
-        for skip in range(1, len(name) + 1):
-            tail = name[skip:]
-            if self.get(tail, -1) > offset + skip:
-                self[tail] = offset + skip
-        return offset
+    def head(self, name: str, size: int) -> bytes:
+        """Token, size and name offset of a property. The first use of a name puts its string, and so each tail of it, in place."""
+        offset = self.offsets[name]
+        if name not in self.heads:
+            self.heads[name] = {}
+            for skip in range(1, len(name) + 1):
+                tail = name[skip:]
+                if tail in self.heads and self.offsets[tail] > offset + skip:
+                    self.offsets[tail] = offset + skip
+                    self.heads[tail] = {}
+        head = self.heads[name][size] = PROP + _SIZE_AND_OFFSET.pack(size, offset)
+        return head

@@ -155,9 +155,8 @@ class Structure:
 
     def _finish(self, pos: int) -> None:
         """After the root: FDT_END, and nothing behind it."""
-        token = self.block[pos : pos + 4]
-        if token != END:
-            raise self._error("the root node is not followed by FDT_END", pos, END.hex(), token.hex() or "the end of the block")
+        if self.block[pos : pos + 4] != END:
+            raise self._error("the root node is not followed by FDT_END", pos, END.hex(), self._rest(pos))
         left = self.end - pos - 4
         if left:
             self.problems.judge(rules.TRAILING_STRUCT, f"{left} bytes follow FDT_END in the structure block", self.base + pos + 4)
@@ -229,6 +228,8 @@ class Structure:
             self._judge_name(name, pos, "node")
         elif name:
             raise self._error("the root node has a name", pos + 4, "an empty name", repr(name))
+        elif pos and not self.frames[0][1]:
+            self.problems.judge(rules.ROOT_NOT_FIRST, f"{pos} bytes stand before the root node", self.base + pos)
 
     def _check_whole(self, children: list[Node], count: int, pos: int) -> None:
         """At the end of a node: the number of properties so far, and the names of its children."""
@@ -244,12 +245,16 @@ class Structure:
 
     def _bad_token(self, token: bytes, pos: int) -> FdtError:
         if pos + 4 > self.end:
-            return self._error("the structure block ends without FDT_END", min(pos, self.end), END.hex(), token.hex() or "its end")
+            return self._error("the structure block ends without FDT_END", min(pos, self.end), END.hex(), self._rest(pos))
         if token == END:
             return self._error("FDT_END inside of a node", pos, END_NODE.hex(), token.hex())
         if token == END_NODE:
             return self._error("FDT_END_NODE outside of a node", pos, BEGIN_NODE.hex(), token.hex())
         return self._error("unknown token", pos, "1, 2, 3, 4 or 9", f"{int.from_bytes(token, 'big'):#x}")
+
+    def _rest(self, pos: int) -> str:
+        """What stands where a token should, for a message."""
+        return self.block[pos : min(pos + 4, self.end)].hex() or "the end of the block"
 
     def path(self) -> str | None:
         """The path of the innermost open node."""

@@ -20,14 +20,13 @@ The rest is the same: version 17, last compatible 16, no gaps, padding of zeros.
 
 from __future__ import annotations
 
-from struct import Struct
 from struct import error as StructError
 
 from devstate.errors import EncodeError, UsageError
 from devstate.fdt import rules
 from devstate.fdt.header import HEADER_SIZE, LAST_COMPATIBLE, RESERVE_ENTRY, VERSION, Header
 from devstate.fdt.model import Fdt, Node
-from devstate.fdt.strings import Strings, encoded
+from devstate.fdt.strings import Strings, encoded, encoded_all
 from devstate.fdt.structure import BEGIN_NODE, END, END_NODE, PROP, PROPERTY_HEAD
 
 TYPE_CHECKING = False
@@ -40,16 +39,16 @@ CANONICAL = "canonical"
 PRESERVE = "preserve"
 STYLES = (SEQUENTIAL, IN_PLACE, CANONICAL, PRESERVE)
 
-_PROPERTY = Struct(">III")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
-"""Zeros up to the next word, by the length modulo 4."""
+_AFTER_NAME = (b"\0\0\0\0", b"\0\0\0", b"\0\0", b"\0")
+"""Zeros up to the next word, by the length modulo 4: of a value, and of a name, which has at least one."""
 
 
 def write(fdt: Fdt, style: str = SEQUENTIAL) -> bytes:
     """The bytes of a tree. ``PRESERVE`` of a tree that :func:`devstate.fdt.read` gave is its blob, byte for byte.
 
     EncodeError: a name that is not latin-1, has a NUL or is too long, a root with a name, a reserve map entry of size 0 or beyond
-    64 bits, a limit of ``devstate.fdt.rules``; for ``PRESERVE``, a tree that does not stand whole in a blob. UsageError: an
+    64 bits, a boot CPU beyond 32 bits, a limit of ``devstate.fdt.rules``; for ``PRESERVE``, a tree that does not stand whole in a blob. UsageError: an
     unknown style. A tree that breaks a rule is written all the same: judging is the reader's.
     """
     if style == PRESERVE:
@@ -58,10 +57,9 @@ def write(fdt: Fdt, style: str = SEQUENTIAL) -> bytes:
         raise UsageError(f"no style {style!r} to write a devicetree in; there are {', '.join(STYLES)}")
     if fdt.root.name:
         raise EncodeError("the root node has a name", expected="an empty name", found=repr(fdt.root.name))
-    order = _preorder(fdt.root, style == CANONICAL)
-    used = dict.fromkeys(name for node in order if node for name in node.properties)
-    if len(used) > rules.MAX_PROPERTY_NAMES:
-        raise EncodeError("too many property names", expected=f"at most {rules.MAX_PROPERTY_NAMES}", found=len(used))
+    if not 0 <= fdt.boot_cpu < 1 << 32:
+        raise EncodeError("boot CPU is beyond 32 bits", found=fdt.boot_cpu)
+    order, used = _preorder(fdt.root, style == CANONICAL)
     if style == SEQUENTIAL:
         strings = Strings(used, ())
     else:
@@ -77,32 +75,39 @@ def write(fdt: Fdt, style: str = SEQUENTIAL) -> bytes:
     return b"".join((header.pack().ljust(start, b"\0"), reserve_map, structure, strings.block))
 
 
-def _preorder(root: Node, in_order_of_names: bool) -> list[Node | None]:
-    """The nodes in the order of the bytes, with a None for each end of a node."""
+def _preorder(root: Node, by_name: bool) -> tuple[list[Node | None], dict[str, bytes]]:
+    """The nodes in the order of the bytes, with a None for each end of a node; and the property names in the order of first use."""
     order: list[Node | None] = []
-    stack: list[Node | None] = [root]
-    depth = properties = 0
+    used: dict[str, bytes] = {}
+    properties = 0
+    stack: list[Iterator[Node]] = [iter((root,))]
     while stack:
-        node = stack.pop()
-        if node is None:
-            depth -= 1
-        else:
-            depth += 1
-            properties += len(node.properties)
-            if depth > rules.MAX_DEPTH:
-                raise EncodeError("nodes are nested too deeply", expected=f"at most {rules.MAX_DEPTH}", found=depth)
+        if len(stack) > rules.MAX_DEPTH:
+            raise EncodeError("nodes are nested too deeply", expected=f"at most {rules.MAX_DEPTH}", found=len(stack))
+        for node in stack[-1]:
             children = node.children
-            if in_order_of_names:
-                node = Node(node.name, dict(sorted(node.properties.items())))
+            if by_name:
                 children = sorted(children, key=_name)
-            stack.append(None)
-            stack.extend(reversed(children))
-        order.append(node)
-    if len(order) > 2 * rules.MAX_NODES:
-        raise EncodeError("too many nodes", expected=f"at most {rules.MAX_NODES}", found=len(order) // 2)
-    if properties > rules.MAX_PROPERTIES:
-        raise EncodeError("too many properties", expected=f"at most {rules.MAX_PROPERTIES}", found=properties)
-    return order
+                node = Node(node.name, dict(sorted(node.properties.items())))
+            order.append(node)
+            used.update(node.properties)
+            properties += len(node.properties)
+            if children:
+                stack.append(iter(children))
+                break
+            order.append(None)
+        else:
+            stack.pop()
+            order.append(None)
+    order.pop()  # the end of the iteration over the root alone
+    for what, count, limit in (
+        ("nodes", len(order) // 2, rules.MAX_NODES),
+        ("properties", properties, rules.MAX_PROPERTIES),
+        ("property names", len(used), rules.MAX_PROPERTY_NAMES),
+    ):
+        if count > limit:
+            raise EncodeError(f"too many {what}", expected=f"at most {limit}", found=count)
+    return order, used
 
 
 def _name(node: Node) -> str:
@@ -133,21 +138,23 @@ def _reserve_map(entries: Iterable[tuple[int, int]]) -> bytes:
 
 
 def _structure(order: list[Node | None], strings: Strings) -> bytes:
+    names = iter(encoded_all([node.name for node in order if node]))
     parts: list[bytes] = []
-    add, pack = parts.append, _PROPERTY.pack
+    heads = strings.heads
     for node in order:
         if node is None:
-            add(END_NODE)
+            parts.append(END_NODE)
             continue
-        name = encoded(node.name)
-        add(BEGIN_NODE + name + _PADDING[len(name) & 3])
+        name = next(names)
+        parts += BEGIN_NODE, name, _AFTER_NAME[len(name) & 3]
         for key, value in node.properties.items():
             size = len(value)
-            add(pack(3, size, strings[key]))
-            add(value)
-            if size & 3:
-                add(_PADDING[size & 3])
-    add(END)
+            try:
+                head = heads[key][size]
+            except KeyError:
+                head = strings.head(key, size)
+            parts += head, value, _PADDING[size & 3]
+    parts.append(END)
     return b"".join(parts)
 
 

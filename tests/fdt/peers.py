@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The reference implementations, asked through narrow functions: pylibfdt (libfdt itself) and dtc."""
+"""The reference implementations, asked through narrow functions: pylibfdt (libfdt itself) and dtc.
+
+A test that needs one which is not installed is skipped, except in CI, where that would hide what was not tested.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
-import libfdt
+import pytest
 
 from devstate.fdt import Fdt, Node
+
+try:
+    import libfdt
+except ImportError:
+    if os.environ.get("CI") == "true":
+        raise
+    pytest.skip("pylibfdt is not installed", allow_module_level=True)
 
 
 def accepts(blob: bytes) -> bool:
@@ -59,10 +70,12 @@ def in_place(fdt: Fdt) -> bytes:
 
 
 def sorted_by_dtc(blob: bytes) -> bytes | None:
-    """What ``dtc -s`` makes of the blob, None when it refuses. FileNotFoundError when there is no dtc."""
+    """What ``dtc -s`` makes of the blob, None when it refuses."""
     dtc = shutil.which("dtc")
     if dtc is None:
-        raise FileNotFoundError("dtc")
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must have dtc")
+        pytest.skip("dtc is not installed")
     done = subprocess.run([dtc, "-q", "-q", "-I", "dtb", "-O", "dtb", "-s"], input=blob, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
