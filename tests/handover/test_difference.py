@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from edited import opened
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from devstate.handover.difference import RANGES_MAX, Difference, _ranges_only_in
 from devstate.handover.model import Handover
 from devstate.handover.open import open_handover
 from devstate.memory.open import open_input
-from edited import opened
 
 
 @pytest.fixture(scope="module")

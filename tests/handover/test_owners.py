@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 
 import pytest
+from edited import opened
 
 from devstate.handover import owners
 from devstate.handover.content import file_pieces, file_sha256
 from devstate.handover.model import Handover, PreservedFile
 from devstate.handover.open import open_handover
 from devstate.memory.open import open_input
-from edited import opened
 
 STORE = [{"type": "fd", "name": "cache", "token": 2}, {"type": "luo_session", "name": "vm", "sessionName": "vm-beta"}]
 MAPPING = {"version": 1, "units": {"a.service": {"fdstore": STORE}}}
