@@ -80,7 +80,7 @@ INLINE bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t 
 	uint64_t mask = bits < 64 ? (UINT64_C(1) << bits) - 1 : ~UINT64_C(0), room = at->capacity - at->used;
 	uint64_t toggles = (word ^ (word << 1 | at->carry)) & mask;
 	uint32_t many = (uint32_t)__builtin_popcountll(toggles);
-	uint64_t *to = at->edges + at->used;
+	uint64_t *to;
 
 	at->carry = word >> (bits - 1) & 1;
 	if (!at->edges) {
@@ -89,6 +89,7 @@ INLINE bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t 
 	}
 	if (many > room)
 		return false;
+	to = at->edges + at->used;
 	at->used += many;
 	if (avx2 && many >= DENSE && room >= 64 + 8)
 		put_dense(to, toggles, pa, shift);

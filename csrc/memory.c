@@ -17,9 +17,7 @@ int ds_memory_init(struct ds_region *regions, size_t count, uint64_t *ret)
 
 		if (!region->size || region->size - 1 > UINT64_MAX - region->pa)
 			return DS_EINVAL;
-		if (i && region->pa - regions[i - 1].pa < regions[i - 1].size)
-			return DS_EORDER;
-		if (i && region->pa < regions[i - 1].pa)
+		if (i && (region->pa < regions[i - 1].pa || region->pa - regions[i - 1].pa < regions[i - 1].size))
 			return DS_EORDER;
 		region->first_unit = units;
 		units += (region->size >> UNIT_SHIFT) + 1;
@@ -37,11 +35,12 @@ static inline bool holds(const struct ds_region *region, uint64_t pa, uint64_t l
 
 const void *memory_at(const struct ds_memory *memory, uint64_t pa, uint64_t len, size_t *from, uint64_t *unit)
 {
-	const struct ds_region *region = &memory->regions[*from];
+	const struct ds_region *region;
 	size_t low = 0, high = memory->count;
 
 	if (!high)
 		return NULL;
+	region = &memory->regions[*from];
 	if (!holds(region, pa, len)) {
 		while (low < high) {
 			size_t middle = low + (high - low) / 2;

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * What the C core refuses, and where its edges are; run under sanitizers. Properties are in fuzz/c.
+ */
+#include "harness.h"
+
+#define PAGE 4096
+
+static void statuses_have_texts(void)
+{
+	HOLDS(!strcmp(ds_status_text(DS_OK), "success"));
+	HOLDS(strcmp(ds_status_text(DS_EINVAL), ds_status_text(DS_ESPACE)));
+	HOLDS(!strcmp(ds_status_text(-1000), "unknown status"));
+	HOLDS(!strcmp(ds_status_text(1), "unknown status"));
+}
+
+static int memory_of(uint64_t pa_1, uint64_t size_1, uint64_t pa_2, uint64_t size_2)
+{
+	struct ds_region regions[] = { { .pa = pa_1, .size = size_1 }, { .pa = pa_2, .size = size_2 } };
+	uint64_t units;
+
+	return ds_memory_init(regions, 2, &units);
+}
+
+static void regions_are_sorted_and_disjoint(void)
+{
+	HOLDS(memory_of(0, 4096, 4096, 1) == DS_OK);
+	HOLDS(memory_of(0, 4097, 4096, 1) == DS_EORDER);
+	HOLDS(memory_of(4096, 1, 0, 1) == DS_EORDER);
+	HOLDS(memory_of(4096, 1, 4096, 1) == DS_EORDER);
+	HOLDS(memory_of(0, 0, 4096, 1) == DS_EINVAL);
+	HOLDS(memory_of(0, 1, UINT64_MAX, 1) == DS_OK);
+	HOLDS(memory_of(0, 1, UINT64_MAX, 2) == DS_EINVAL);
+	HOLDS(memory_of(0, UINT64_MAX, UINT64_MAX, 1) == DS_OK);
+}
+
+static int bitmap_of(struct ds_bitmap map)
+{
+	uint64_t words[2] = { UINT64_MAX, UINT64_MAX };
+	struct ds_scan scan;
+
+	map.words = words;
+	return ds_bitmaps_count(&map, 1, 0, &scan);
+}
+
+static void bitmaps_are_what_the_header_says(void)
+{
+	const uint64_t top = UINT64_C(1) << DS_PA_BITS;
+
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 128, .shift = 12 }) == DS_OK);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 0, .shift = 12 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 11 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 64 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 56 }) == DS_OK);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 57 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 12, .order = 63 }) == DS_OK);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 12, .order = 64 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 12, .pa = top - PAGE }) == DS_OK);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 2, .shift = 12, .pa = top - PAGE }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .count = 1, .shift = 12, .pa = top }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .first = 1, .count = 63, .shift = 12 }) == DS_OK);
+	HOLDS(bitmap_of((struct ds_bitmap){ .first = 1, .count = 64, .shift = 12 }) == DS_EINVAL);
+	HOLDS(bitmap_of((struct ds_bitmap){ .first = 64, .count = 64, .shift = 12 }) == DS_OK);
+}
+
+static int two_bitmaps(uint32_t order_1, uint64_t pa_1, uint32_t order_2, uint64_t pa_2)
+{
+	uint64_t word = 1;
+	struct ds_bitmap maps[] = { { .words = &word, .count = 64, .shift = 12 + order_1, .order = order_1, .pa = pa_1 },
+				    { .words = &word, .count = 64, .shift = 12 + order_2, .order = order_2, .pa = pa_2 } };
+	struct ds_scan scan;
+
+	return ds_bitmaps_count(maps, 2, 0, &scan);
+}
+
+static void bitmaps_are_sorted(void)
+{
+	HOLDS(two_bitmaps(0, 0, 0, 64 * PAGE) == DS_OK);
+	HOLDS(two_bitmaps(0, 0, 0, 63 * PAGE) == DS_EORDER);
+	HOLDS(two_bitmaps(1, 0, 0, 0) == DS_OK);
+	HOLDS(two_bitmaps(0, 0, 1, 1 << 20) == DS_EORDER);
+}
+
+static void a_merge_takes_only_what_a_scan_gave(void)
+{
+	uint64_t edges[] = { 0, 4096, 8192, 12288 }, out[4];
+	struct ds_problems problems = { 0 };
+	struct ds_scan scan = { .total = 4 };
+	size_t used = 77;
+
+	scan.edges[0] = 3, scan.edges[1] = 1;
+	HOLDS(ds_edges_merge(edges, &scan, out, 4, &problems, &used) == DS_EINVAL);
+	scan.edges[0] = 4, scan.edges[1] = 2;
+	HOLDS(ds_edges_merge(edges, &scan, out, 4, &problems, &used) == DS_EINVAL);
+	scan.edges[0] = UINT64_MAX - 1, scan.edges[1] = 6;
+	HOLDS(ds_edges_merge(edges, &scan, out, 4, &problems, &used) == DS_EINVAL);
+	scan.edges[0] = 2, scan.edges[1] = 2;
+	HOLDS(ds_edges_merge(edges, &scan, out, 4, &problems, &used) == DS_OK && used == 4);
+}
+
+static void trees_have_a_shape(void)
+{
+	static const struct {
+		uint32_t page_shift, deepest;
+	} shapes[] = { { 12, 6 }, { 14, 5 }, { 16, 4 }, { 13, 0 }, { 0, 0 }, { 64, 0 } };
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+		for (uint32_t depth = 0; depth < 10; depth++) {
+			struct ds_radix radix = { .page_shift = shapes[i].page_shift, .depth = depth };
+			int expected = depth >= 2 && depth <= shapes[i].deepest ? DS_ESPACE : DS_EINVAL;
+			size_t nodes;
+
+			HOLDS(ds_radix_build(&radix, NULL, 0, NULL, 0, NULL, &nodes) == expected);
+		}
+}
+
+static void no_memory_is_no_crash(void)
+{
+	struct ds_radix radix = { .page_shift = 12, .depth = 6 };
+	struct ds_memory memory = { 0 };
+	struct ds_radix_found found = { 0 };
+	struct ds_folio_rules rules = { 0 };
+	struct ds_folio_faults faults;
+	uint64_t visited = 0, units = 1;
+
+	HOLDS(ds_memory_init(NULL, 0, &units) == DS_OK && units == 0);
+	HOLDS(ds_radix_walk(&memory, &radix, 0, &visited, &found) == DS_OK && found.problems.count == 1);
+	HOLDS(ds_folios_check(NULL, 0, &rules, &faults) == DS_OK);
+	HOLDS(ds_crc32c(5, NULL, 0) == 5);
+}
+
+/* Each prefix of records, and each distance from the alignment that vectors want. */
+static void folios_of_every_length(void)
+{
+	struct ds_folio_rules rules = { .pfn_limit = 1000, .index_limit = UINT64_MAX, .known_flags = 3 };
+
+	for (size_t count = 0; count < 600; count++) {
+		uint8_t *records = exact(NULL, 16 * count + 1);
+		struct ds_folio_faults faults;
+
+		for (size_t i = 0; i < count; i++) {
+			put64(records + 1 + 16 * i, 7 | UINT64_C(3) << 52, false);
+			put64(records + 1 + 16 * i + 8, i, false);
+		}
+		HOLDS(ds_folios_check(records + 1, count, &rules, &faults) == DS_OK);
+		for (int fault = 0; fault < DS_FOLIO_FAULTS; fault++)
+			HOLDS(!faults.count[fault]);
+		if (count) {
+			put64(records + 1 + 16 * (count - 1), 1000, false);
+			HOLDS(ds_folios_check(records + 1, count, &rules, &faults) == DS_OK);
+			HOLDS(faults.count[DS_FOLIO_PFN_LIMIT] == 1 && faults.first[DS_FOLIO_PFN_LIMIT] == count - 1);
+		}
+		free(records);
+	}
+}
+
+int main(void)
+{
+	statuses_have_texts();
+	regions_are_sorted_and_disjoint();
+	bitmaps_are_what_the_header_says();
+	bitmaps_are_sorted();
+	a_merge_takes_only_what_a_scan_gave();
+	trees_have_a_shape();
+	no_memory_is_no_crash();
+	folios_of_every_length();
+	return 0;
+}
