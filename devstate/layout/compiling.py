@@ -6,26 +6,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from devstate.errors import SchemaError, UsageError
+from devstate.errors import DevstateError, SchemaError, UsageError
 from devstate.layout.lower import lower
 from devstate.layout.model import PAGE_SIZES, Environment, Layout
 from devstate.layout.plain import to_plain
 from devstate.layout.registry import COMPILED_VERSION, Registry
-
-if TYPE_CHECKING:
-    from devstate.schema import Schema
+from devstate.schema import Schema
 
 ENTRY_POINTS = "devstate.schemas"
 
 
 def schemas_of(package: ModuleType) -> Iterator[Schema]:
-    """The schemas in the ``SCHEMAS`` lists of a module and, for a package, of the modules below it, in order of their names."""
+    """The schemas in the ``SCHEMAS`` lists of a module and, for a package, of the modules below it, in order of their names.
+
+    SchemaError when a list holds anything else.
+    """
     import importlib
     import pkgutil
 
-    yield from getattr(package, "SCHEMAS", ())
+    schemas = getattr(package, "SCHEMAS", ())
+    if not isinstance(schemas, list | tuple) or not all(isinstance(each, Schema) for each in schemas):
+        raise SchemaError("SCHEMAS is no list of schemas", path=package.__name__)
+    yield from schemas
     for info in pkgutil.iter_modules(getattr(package, "__path__", ()), package.__name__ + "."):
         yield from schemas_of(importlib.import_module(info.name))
 
@@ -88,7 +92,12 @@ def add_user_schemas(registry: Registry, path: str) -> None:
         with open(cached, "rb") as file:
             registry.add_compiled(file.read(), cached)
         return
-    compiled = compile_schemas(schemas_of(_load(path)))
+    try:
+        compiled = compile_schemas(schemas_of(_load(path)))
+    except DevstateError:
+        raise
+    except (Exception, SystemExit) as error:  # a user's file may fail in any way; it is their error to read, not our traceback
+        raise UsageError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
     registry.add_compiled(compiled, path)
     _keep(cached, compiled)
 
@@ -119,12 +128,7 @@ def _load(path: str) -> ModuleType:
         raise UsageError(f"{path}: not a Python module; a directory needs an __init__.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SchemaError:
-        raise
-    except Exception as error:  # a user's file may fail in any way; it is their error to read, not our traceback
-        raise UsageError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    spec.loader.exec_module(module)
     return module
 
 
