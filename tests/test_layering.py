@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "codec": {*BASE, "layout", "memory"},
     "pagetable": {*BASE, "memory"},
     "handover": {*BASE, "fdt", "memory", "layout", "codec", "pagetable"},
-    "check": {*BASE, "handover", "layout"},
+    "check": {*BASE, "handover", "layout", "pagetable"},
     "compat": {*BASE, "layout"},
     "gen": {*BASE, "layout"},
     "source": {*BASE, "layout", "memory"},

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from devstate.handover.ownership import Ownership
 
 
+SECTION = 128 << 20
+"""Bytes of a memory section of x86-64: memory comes in these."""
+
+
 class Context:
     """One run of the rules over one handover. ``release`` is None when nobody knows what reads it."""
 
@@ -42,6 +46,18 @@ class Context:
     def bodies(self) -> Iterator[PreservedFile]:
         """The files whose own record could be read."""
         return (file for file in self.handover.files if file.body is not None)
+
+    def is_beyond(self, pa: int) -> bool:
+        """Whether an address is surely above the memory of the machine: more than twice as high as anything known to be there.
+
+        Early boot allocates from the top, so what was handed over reaches close to the end of memory.
+        """
+        handover = self.handover
+        ends = [claim.start + claim.size for claim in handover.claims.items if handover.memory and handover.memory.contains(claim.start)]
+        ends += [region.end for region in handover.memory.regions[-1:]] if handover.memory is not None else []
+        ends += [start + size for start, size in handover.scratch or ()]
+        top = max(ends, default=0)
+        return pa >= 2 * (-(-top // SECTION) * SECTION)
 
     def reaction_at(self, path: str | None) -> Reaction:
         """What the kernel does when the thing at ``path`` cannot be read: it depends on the moment when it is read.

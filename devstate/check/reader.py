@@ -54,7 +54,7 @@ def writes(summary: Summary, release: Release) -> bool:
     until = parse_release(summary.until) if summary.until is not None else None
     if summary.status != "mainline" or since is None:
         return False
-    return since.order <= release.order and (until is None or (release.major, release.minor) <= (until.major, until.minor))
+    return since.order <= release.order and (until is None or release.order <= until.order)
 
 
 def accepted(registry: Registry, found_by: str, release: Release) -> list[str]:

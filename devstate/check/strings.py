@@ -9,8 +9,8 @@ from devstate.layout.model import BytesType, NodeLayout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-    from devstate.codec.record import Record
     from devstate.handover.model import Handover
 
 
@@ -39,7 +39,7 @@ def text_fields(handover: Handover) -> Iterator[TextField]:
     yield from _of_metadata(handover)
 
 
-def _of_record(path: str, pa: int, record: Record) -> Iterator[TextField]:
+def _of_record(path: str, pa: int, record: Any) -> Iterator[TextField]:
     for field in record.layout.fields:
         if isinstance(field.type, BytesType) and field.type.text:
             yield TextField(path, field.name, pa + field.offset, getattr(record, field.name))

@@ -41,9 +41,11 @@ FAULTS = (
     "duplicate-index",
     "unsorted",
     "misaligned-index",
+    "inside-another",
     "duplicate-pfn",
 )
-"""What can be wrong with a record. ``beyond-size``: its index is not in the file; ``misaligned-index``: no multiple of its pages."""
+"""What can be wrong with a record. ``beyond-size``: its index is not in the file; ``misaligned-index``: no multiple of its pages;
+``inside-another``: its index is one of the later pages of the folio before."""
 
 
 @frozen
@@ -78,7 +80,7 @@ def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, 
     spans: list[tuple[int, int]] = []
     seen: set[int] = set()
     heads: set[int] = set()
-    last = -1
+    last, last_end = -1, 0
     for number, (word, index) in enumerate(struct.iter_unpack("<QQ" if byte_order == "little" else ">QQ", records)):
         pfn, flags = word & ((1 << PFN_BITS) - 1), word >> PFN_BITS
         found = []
@@ -101,12 +103,15 @@ def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, 
                 found.append("beyond-size")
             if index in seen:
                 found.append("duplicate-index")
+            elif last < index < last_end:
+                found.append("inside-another")
             elif index <= last:
                 found.append("unsorted")
             if index % size:
                 found.append("misaligned-index")
             seen.add(index)
-            last = max(last, index)
+            if index > last:
+                last, last_end = index, index + size
             spans.append((index, min(index + size, pages)))
         for fault in found:
             count, first = faults.get(fault, (0, number))
@@ -128,9 +133,12 @@ def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int,
     orders = preserved.orders_at(pfn * np.uint64(page_size)) if preserved is not None else np.zeros(len(pfn), np.int8)
     size = np.uint64(1) << np.maximum(orders, 0).astype(np.uint64)
     again = _repeated(index)
-    highest = np.maximum.accumulate(index) if len(index) else index
-    below = np.zeros(len(index), bool)
-    below[1:] = index[1:] <= highest[:-1]
+    below, within = np.zeros(len(index), bool), np.zeros(len(index), bool)
+    if len(index):
+        highest = np.maximum.accumulate(index)
+        at = np.maximum.accumulate(np.where(index == highest, np.arange(len(index)), 0))
+        below[1:] = index[1:] <= highest[:-1]
+        within[1:] = (index[1:] > highest[:-1]) & (index[1:] < (index + size)[at[:-1]])
     masks = {
         "not-preserved": orders < 0,
         "flags-unknown": (flags & ~np.uint64(KNOWN_FLAGS)) != 0,
@@ -139,6 +147,7 @@ def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int,
         "duplicate-index": again,
         "unsorted": below & ~again,
         "misaligned-index": index % size != 0,
+        "inside-another": within & ~again,
         "duplicate-pfn": _repeated(pfn),
     }
     faults = {name: (int(mask.sum()), int(numbers[mask.argmax()])) for name, mask in masks.items() if mask.any()}
@@ -149,6 +158,24 @@ def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int,
     spans = _merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(min(pages, (1 << 64) - 1))))
     present, missing = _whole(spans, pages)
     return FolioAudit(len(words), _listed(faults), extents, present, missing)
+
+
+def record_of(handover: Handover, file: PreservedFile, pa: int) -> int | None:
+    """The address of the last record of ``file`` whose folio starts at ``pa``; None when there is none."""
+    records = folio_records(handover, file)
+    if records is None or file.pages is None:
+        return None
+    pfn, order = pa // handover.environment.page_size, handover.environment.byte_order
+    mask = (1 << PFN_BITS) - 1
+    if len(records) <= FEW * RECORD_SIZE:
+        form = "<QQ" if order == "little" else ">QQ"
+        numbers = [number for number, (word, _) in enumerate(struct.iter_unpack(form, records)) if word & mask == pfn]
+    else:
+        import numpy as np
+
+        words = np.frombuffer(records, "<u8" if order == "little" else ">u8")[0::2]
+        numbers = np.flatnonzero((words & np.uint64(mask)) == np.uint64(pfn)).tolist()
+    return file.pages.where(numbers[-1] * RECORD_SIZE) if numbers else None
 
 
 def _listed(faults: dict[str, tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:

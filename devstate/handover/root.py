@@ -79,7 +79,10 @@ def root_layout(follow: Follow, registry: Registry, compatible: str) -> Layout |
     """The layout of the root with this string, the newest form of it; None and a problem when no schema has it."""
     names = registry.names(compatible)
     if not names:
-        follow.problem("kho-compatible", "no known kernel writes this root", None, "/", "a known kho-v*", repr(compatible))
+        fdt, base = follow.handover.fdt, follow.handover.fdt_pa
+        prop = fdt.root.property("compatible") if fdt is not None else None
+        at = base if base is None or prop is None or prop.offset is None else base + prop.offset
+        follow.problem("kho-compatible", "no known kernel writes this root", at, "/", "a known kho-v*", repr(compatible))
         return None
     return registry.layout(names[0], follow.handover.environment)
 
@@ -123,7 +126,9 @@ def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:
     if layout is None or not isinstance(layout.root, NodeLayout):
         return
     handover.layout = layout
-    handover.memory_map_pa, _ = number(follow, fdt.root, layout.root.properties[0], pa, "/", "kho-map")
+    handover.memory_map_pa, at = number(follow, fdt.root, layout.root.properties[0], pa, "/", "kho-map")
+    if handover.memory_map_pa == 0:
+        follow.problem("kho-map", "the memory map is absent", at, "/", "a physical address", "0x0")
     for child in layout.root.children:
         for node in fdt.root.children:
             handover.subtrees.append(_subtree(follow, child, node, pa))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.handover.folios import record_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from devstate.check.context import Context
     from devstate.finding import Finding
+    from devstate.handover.ownership import Shared
 
 RULE = Rule("claimed-twice", "Two owners claim the same memory", Severity.ERROR, Reaction.RETRIEVE_FAILS)
 
@@ -27,4 +29,17 @@ def check(context: Context) -> Iterator[Finding]:
     """Report each range that is claimed again."""
     for shared in context.ownership.shared:
         message = f"{shared.start:#x}-{shared.end:#x} is claimed by {shared.first} and by {shared.second}"
-        yield RULE.finding(context.handover, message, shared.start, shared.second, "one owner", f"{shared.first} and {shared.second}")
+        lists = shared.first.endswith(" (folio array)") or shared.second.endswith(" (folio array)")
+        reaction = Reaction.RETRIEVE_FAILS if lists else Reaction.SILENT_WRONG
+        found = f"{shared.first} and {shared.second}"
+        related = tuple(_records(context, shared))
+        yield RULE.finding(context.handover, message, shared.start, shared.second, "one owner", found, reaction=reaction, related=related)
+
+
+def _records(context: Context, shared: Shared) -> Iterator[tuple[int, str]]:
+    """The folio records that lead to the shared memory."""
+    for file in context.handover.files:
+        if file.path in (shared.first, shared.second):
+            at = record_of(context.handover, file, shared.start)
+            if at is not None:
+                yield at, f"the record of {file.path}"

@@ -35,6 +35,7 @@ TEXTS = {
     "duplicate-index": ("the index was used before", "an index of its own", Reaction.RETRIEVE_FAILS, Severity.ERROR),
     "unsorted": ("the index is below one before it", "ascending indices", Reaction.SILENT_WRONG, Severity.WARNING),
     "misaligned-index": ("the index is no multiple of the folio's pages", "an aligned index", Reaction.SILENT_WRONG, Severity.ERROR),
+    "inside-another": ("the index is inside the folio before", "an index behind it", Reaction.RETRIEVE_FAILS, Severity.ERROR),
     "duplicate-pfn": ("the page was used before", "a page of its own", Reaction.RETRIEVE_FAILS, Severity.ERROR),
 }
 """For each fault of an audit: message, what is expected, reaction, severity."""
@@ -50,6 +51,14 @@ def check(context: Context) -> Iterator[Finding]:
         names = {name for name, _, _ in audit.faults} if audit is not None else set()
         for name, count, first in audit.faults if audit is not None else ():
             if name == "unsorted" and "beyond-size" in names:
+                continue
+            if name == "pfn-zero" and audit is not None and audit.missing is None and file.body is not None:
+                pa = field_pa(file.data_pa, file.body, "nr_folios")
+                message = f"{count} empty records behind the last folio: the kernel skips them"
+                where = f"{file.path}.nr_folios"
+                yield RULE.finding(
+                    context.handover, message, pa, where, first, file.nr_folios, reaction=Reaction.ACCEPTED, severity=Severity.WARNING
+                )
                 continue
             yield _finding(context, file, name, count, first)
 

@@ -24,7 +24,11 @@ RULE = Rule("not-in-memory", "A link leads out of the captured memory", Severity
 
 def reaction(context: Context, problem: Problem) -> Reaction:
     """By the moment when the kernel reads what stands there."""
-    return Reaction.ACCEPTED if _is_preserved(context, problem) else context.reaction_at(problem.path)
+    if _is_preserved(context, problem):
+        return Reaction.ACCEPTED
+    stage = context.reaction_at(problem.path)
+    wild = problem.related and context.is_beyond(problem.related[0][0])
+    return Reaction.OOPS if wild and stage in (Reaction.OPEN_FAILS, Reaction.RETRIEVE_FAILS) else stage
 
 
 def severity(context: Context, problem: Problem) -> Severity:

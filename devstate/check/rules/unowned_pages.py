@@ -37,6 +37,19 @@ def check(context: Context) -> Iterator[Finding]:
     related = [(start, f"{end - start} bytes that nobody owns") for start, end in pairs]
     related += [bit for start, _ in pairs for bit in _bits(handover.preserved, start)]
     pages = owners.unowned_bytes // handover.environment.page_size
+    if context.is_beyond(owners.unowned[-2]):
+        wild, message = owners.unowned[-2], "preserved pages are beyond the memory of the machine: they have no struct page to be stamped"
+        yield RULE.finding(
+            handover,
+            message,
+            wild,
+            "preserved",
+            "memory that exists",
+            f"{wild:#x}",
+            reaction=Reaction.DIES_EARLY,
+            severity=Severity.ERROR,
+            related=tuple(_bits(handover.preserved, wild)),
+        )
     message = f"{pages} preserved pages are owned by nothing reachable, the first at {pairs[0][0]:#x}"
     yield RULE.finding(handover, message, pairs[0][0], "preserved", "0 pages", f"{pages} pages", related=tuple(related))
 
