@@ -11,7 +11,7 @@ import importlib
 from devstate.check.context import Context
 from devstate.check.rules import ACTIVE, FROM_PROBLEMS
 from devstate.finding import Finding, Location, Reaction, Severity
-from devstate.frozen import frozen
+from devstate.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +41,25 @@ def rule_module(rule: str) -> ModuleType:
     return importlib.import_module(f"devstate.check.rules.{rule.replace('-', '_')}")
 
 
+def rule_titles() -> dict[str, str]:
+    """Every rule's id and title, sorted by id."""
+    return {rule: rule_module(rule).RULE.title for rule in sorted({*ACTIVE, *FROM_PROBLEMS})}
+
+
 def check(handover: Handover, kernel: str | None = None) -> Report:
     """Every finding about ``handover``, worst first. ``kernel`` is the release that will read it (default: the writer's own)."""
     context = Context(handover, kernel)
     findings = [*_from_problems(context), *(finding for rule in ACTIVE for finding in rule_module(rule).check(context))]
+    if not handover.faithful:
+        findings = [_doubted(finding) for finding in findings]
     findings.sort(key=lambda finding: (-finding.severity, -(finding.reaction or 0)))
     predicted = max((finding.reaction for finding in findings if finding.reaction is not None), default=Reaction.ACCEPTED)
     return Report(tuple(findings), predicted, None if context.release is None else str(context.release))
+
+
+def _doubted(finding: Finding) -> Finding:
+    """A finding about input that is no faithful picture of the handover: at most a warning, and nothing that a kernel will do."""
+    return replace(finding, severity=min(finding.severity, Severity.WARNING), reaction=None)
 
 
 def _from_problems(context: Context) -> Iterator[Finding]:

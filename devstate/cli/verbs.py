@@ -7,6 +7,7 @@ VERBS = {
     "inspect": "show what a handover holds",
     "extract": "write out what a path in a handover stands for: a file's content, a blob, a region, a record",
     "check": "judge whether the next kernel will accept a handover, rule by rule",
+    "rules": "list the rules of check, or explain one",
     "diff": "name what differs between two handovers, by field",
     "schemas": "list the known formats, or show the layout of one",
     "decode": "turn the bytes of one record into JSON",

@@ -178,12 +178,13 @@ class Handover:
     """A whole handover, or what could be read of it; ``problems`` says what could not.
 
     ``memory`` is None for inputs without memory behind the pointers; ``preserved`` None when the memory map could not be read;
+    ``faithful`` False when the input is known to differ from what the next kernel gets (debugfs files are cut and stale);
     ``scratch`` None when the array is not known, else [(start, size)] with empty entries kept.
     """
 
     __slots__ = (
-        "claims", "compatible", "environment", "fdt", "fdt_pa", "layout", "luo", "memory", "memory_map_pa", "metadata", "preserved",
-        "problems", "regions", "registry", "scratch", "scratch_pa", "source", "subtrees",
+        "claims", "compatible", "environment", "faithful", "fdt", "fdt_pa", "layout", "luo", "memory", "memory_map_pa", "metadata",
+        "preserved", "problems", "regions", "registry", "scratch", "scratch_pa", "source", "subtrees",
     )  # fmt: skip
 
     def __init__(self, source: str, memory: PhysMemory | None, environment: Environment, registry: Registry, claims: Claims) -> None:
@@ -192,6 +193,7 @@ class Handover:
         self.environment = environment
         self.registry = registry
         self.claims = claims
+        self.faithful = True
         self.fdt: Fdt | None = None
         self.fdt_pa: int | None = None
         self.compatible = ""

@@ -146,6 +146,7 @@ def _choose_dump(source: Input, side: str | None) -> DebugfsDump:
 def _open_dump(dump: DebugfsDump, name: str, page_size: int | None, registry: Registry) -> Handover:
     assert dump.fdt is not None  # _choose_dump() took one that has it
     handover = _new(name, None, page_size, registry, "little")
+    handover.faithful = False
     follow = Follow(handover)
     try:
         open_root(follow, dump.fdt, None)
