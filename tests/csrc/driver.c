@@ -76,7 +76,7 @@ static int two_bitmaps(uint32_t order_1, uint64_t pa_1, uint32_t order_2, uint64
 static void bitmaps_are_sorted(void)
 {
 	HOLDS(two_bitmaps(0, 0, 0, 64 * PAGE) == DS_OK);
-	HOLDS(two_bitmaps(0, 0, 0, 63 * PAGE) == DS_EORDER);
+	HOLDS(two_bitmaps(0, 0, 0, 64 * PAGE - 1) == DS_EORDER);
 	HOLDS(two_bitmaps(1, 0, 0, 0) == DS_OK);
 	HOLDS(two_bitmaps(0, 0, 1, 1 << 20) == DS_EORDER);
 }
@@ -129,6 +129,55 @@ static void no_memory_is_no_crash(void)
 	HOLDS(ds_crc32c(5, NULL, 0) == 5);
 }
 
+/* A node that the memory ends in is not there. */
+static void a_node_is_wholly_in_a_region(void)
+{
+	struct ds_radix radix = { .page_shift = 12, .depth = 2 };
+	struct ds_problem problem;
+	struct ds_radix_found found = { .problems = { .list = &problem, .capacity = 1 } };
+	uint8_t *bytes = exact(NULL, 2 * PAGE - 1);
+	struct ds_region region = { .pa = 5 * PAGE, .size = 2 * PAGE - 1, .base = bytes };
+	struct ds_memory memory = { .regions = &region, .count = 1 };
+	uint64_t visited = 0, units;
+
+	put64(bytes + 8, 6 * PAGE, false);
+	HOLDS(ds_memory_init(&region, 1, &units) == DS_OK && units <= 64);
+	HOLDS(ds_radix_walk(&memory, &radix, 5 * PAGE, &visited, &found) == DS_ESPACE && found.nodes_count == 1);
+	HOLDS(found.problems.count == 1 && problem.code == DS_NOT_IN_MEMORY && problem.pa == 5 * PAGE + 8);
+	free(bytes);
+}
+
+/* Large columns are written in another way, sixteen records at a time: not one more than there are. */
+static void folios_around_the_caches(void)
+{
+	struct ds_folio_rules rules = { .pfn_limit = 1000, .index_limit = UINT64_MAX, .known_flags = 3 };
+
+	for (size_t more = 0; more < 32; more += 5) {
+		size_t count = (1 << 18) + more;
+		uint8_t *records = exact(NULL, 16 * count);
+		uint64_t *pfn = aligned_alloc(64, 8 * count + (64 - 8 * count % 64) % 64);
+		uint64_t *index = exact(NULL, 8 * count + 64);
+		uint64_t *index_aligned = (uint64_t *)((uintptr_t)index + 32 - (uintptr_t)index % 32);
+		uint16_t *flags = aligned_alloc(64, 2 * count + (64 - 2 * count % 64) % 64);
+		struct ds_folio_faults faults;
+
+		HOLDS(pfn && flags);
+		for (size_t i = 0; i < count; i++) {
+			put64(records + 16 * i, (7 + i % 100) | UINT64_C(3) << 52, false);
+			put64(records + 16 * i + 8, i, false);
+		}
+		index_aligned[count] = 77;
+		HOLDS(ds_folios_decode(records, count, &rules, pfn, flags, index_aligned, &faults) == DS_OK);
+		for (size_t i = 0; i < count; i++)
+			HOLDS(pfn[i] == 7 + i % 100 && flags[i] == 3 && index_aligned[i] == i);
+		HOLDS(index_aligned[count] == 77 && !faults.count[DS_FOLIO_INDEX_ORDER]);
+		free(records);
+		free(pfn);
+		free(index);
+		free(flags);
+	}
+}
+
 /* Each prefix of records, and each distance from the alignment that vectors want. */
 static void folios_of_every_length(void)
 {
@@ -164,5 +213,7 @@ int main(void)
 	trees_have_a_shape();
 	no_memory_is_no_crash();
 	folios_of_every_length();
+	folios_around_the_caches();
+	a_node_is_wholly_in_a_region();
 	return 0;
 }
