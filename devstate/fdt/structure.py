@@ -45,7 +45,7 @@ class Structure:
     bytes up to the next token, name). Blobs repeat few heads, so this is both what has been checked already and the quick way on.
     """
 
-    __slots__ = ("base", "block", "data", "end", "frames", "heads", "names", "problems", "strings")
+    __slots__ = ("__weakref__", "base", "block", "data", "end", "frames", "heads", "names", "problems", "strings")
 
     def __init__(self, data: bytes, span: tuple[int, int], strings: tuple[int, int], problems: Problems) -> None:
         self.data = data
@@ -71,6 +71,9 @@ class Structure:
             if self.problems.found is None:
                 raise
             self.problems.found.append(error)
+        finally:
+            # Nodes refer to this object: a reference back would keep every tree alive until the cycle collector comes.
+            self.frames.clear()
         return roots[0] if roots else Node("", {})
 
     def _scan(self) -> None:
@@ -168,16 +171,13 @@ class Structure:
         if pos + PROPERTY_HEAD > self.end:
             raise self._error("property is cut by the end of the structure block", pos, f"{PROPERTY_HEAD} bytes", self.end - pos)
         length, name_offset = unpack(">II", head[4:])
-        step = PROPERTY_HEAD + (length + 3 & -4)
-        if pos + step > self.end:
-            raise self._error("property overruns the structure block", pos, f"at most {self.end - pos} bytes", step)
         if len(self.frames) == 1:
             self.problems.judge(rules.STRAY_PROPERTY, "property outside of the root node", self.base + pos)
         name = self.names.get(name_offset)
         if name is None:
             name = self.names[name_offset] = self._property_name(name_offset, pos)
         fetch = Struct(f"{PROPERTY_HEAD}x{length}s{-length & 3}x{PROPERTY_HEAD}s").unpack_from
-        self.heads[head] = fetch, step, name
+        self.heads[head] = fetch, PROPERTY_HEAD + (length + 3 & -4), name
 
     def _property_name(self, name_offset: int, pos: int) -> str:
         """The name at an offset into the strings block, or ``<0xOFFSET>`` when problems are collected and it is not there."""
@@ -185,7 +185,7 @@ class Structure:
             raise self._limit("too many property names", pos, rules.MAX_PROPERTY_NAMES, len(self.names) + 1)
         first, last = self.strings
         start = first + name_offset
-        end = self.data.find(0, start, min(last, start + rules.MAX_NAME + 1)) if start < last else -1
+        end = self.data.find(0, start, min(last, start + rules.MAX_NAME + 1))
         if end < 0 and start + rules.MAX_NAME < last:
             raise self._limit("property name is too long", pos + 8, rules.MAX_NAME, "no NUL")
         if end < 0:

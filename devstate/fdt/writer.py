@@ -48,8 +48,8 @@ def write(fdt: Fdt, style: str = SEQUENTIAL) -> bytes:
     """The bytes of a tree. ``PRESERVE`` of a tree that :func:`devstate.fdt.read` gave is its blob, byte for byte.
 
     EncodeError: a name that is not latin-1, has a NUL or is too long, a root with a name, a reserve map entry of size 0 or beyond
-    64 bits, a boot CPU beyond 32 bits, a limit of ``devstate.fdt.rules``; for ``PRESERVE``, a tree that does not stand whole in a blob. UsageError: an
-    unknown style. A tree that breaks a rule is written all the same: judging is the reader's.
+    64 bits, a boot CPU beyond 32 bits, a limit of ``devstate.fdt.rules``; for ``PRESERVE``, a tree that does not stand whole in a
+    blob. UsageError: an unknown style. A tree that breaks a rule is written all the same: judging is the reader's.
     """
     if style == PRESERVE:
         return _preserve(fdt)
@@ -177,7 +177,7 @@ def _preserve(fdt: Fdt) -> bytes:
         if node.offset is None or node.structure is None:
             continue
         lay(node.offset, BEGIN_NODE, encoded(node.name))
-        lay(node.offset + node.size - 4, END_NODE, END if node is fdt.root else b"")
+        lay(node.offset + node.size - 4, END_NODE)
         for name, at in node.structure.value_offsets(node).items():
             value = node.properties[name]
             lay(at - PROPERTY_HEAD, PROP, len(value).to_bytes(4, "big"))

@@ -75,6 +75,12 @@ def test_sequential_style() -> None:
         assert read(blob) == fdt, seed
 
 
+def test_an_empty_name_is_a_tail_too() -> None:
+    """Of every string: its place moves with each one that is put in front."""
+    fdt = Fdt(Node("", {"": b"1", "reg": b""}, [Node("a", {"": b"2", "xreg": b""}), Node("b", {"": b"3", "g": b""})]))
+    assert peers.sequential(fdt) == write(fdt)
+
+
 def test_in_place_style() -> None:
     """So do they as fdt_add_subnode and fdt_setprop make them. Whole words only: libfdt leaves old bytes in the padding."""
     for seed in range(GENERATED):
