@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add_inputs(parser, "INPUT")
     parser.add_argument("--kernel", metavar="RELEASE", help="release of the kernel that will read it, such as 7.3")
-    parser.add_argument("--fail-on", choices=LEVELS, default="error", help="the least severity that makes the exit status 1 (default: error)")
+    parser.add_argument("--fail-on", choices=LEVELS, default="error", help="least severity that makes the exit status 1 (default: error)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("--json", action="store_true", help="the same as --format json (docs/check.schema.json)")
 
@@ -70,4 +70,3 @@ def write(report: Report, form: str, name: str, fail_on: Severity) -> None:
         text.findings(report.findings, sys.stdout)
         reader = f"kernel {report.kernel}" if report.kernel is not None else "a kernel that knows these formats"
         print(f"{len(report.findings)} findings; predicted for {reader}: {report.predicted}")
-

@@ -27,12 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each difference; 1 when there is any. Errors as open_input() and open_handover()."""
     from devstate.cli.command import FINDINGS, OK
-    from devstate.cli.document import content_sha256
+    from devstate.cli.document import Hashes
     from devstate.handover.difference import differences
 
     registry = open_registry(arguments.schemas)
     old, new = (open_given(arguments, path, registry) for path in (arguments.a, arguments.b))
-    rows = differences(old, new, content=content_sha256 if arguments.hash else None)
+    hashes = {id(handover): Hashes(handover) for handover in (old, new)}
+    rows = differences(old, new, content=(lambda handover, file: hashes[id(handover)].of(handover, file)) if arguments.hash else None)
     if arguments.json:
         from devstate.report.json import write
 

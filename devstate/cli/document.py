@@ -22,20 +22,46 @@ if TYPE_CHECKING:
 PAGE = 4096
 """``preserved.pages`` counts pages of this size, whatever the kernel's own is."""
 
+HASHED_TIMES = 4
+HASHED_MIN = 1 << 30
+"""Bytes of files that are hashed: a page belongs to one file, so this many times the captured memory is enough, and a GiB for holes."""
+
 
 class Depth:
-    """How much of each thing is wanted: page ranges, raw records, hashes of contents."""
+    """How much of each thing is wanted: page ranges, raw records, and hashes of contents, which ``hash`` gives when it is not None."""
 
     __slots__ = ("hash", "pages", "raw")
 
-    def __init__(self, *, pages: bool = False, raw: bool = False, hash: bool = False) -> None:
+    def __init__(self, *, pages: bool = False, raw: bool = False, hash: Hashes | None = None) -> None:
         self.pages = pages
         self.raw = raw
         self.hash = hash
 
 
+class Hashes:
+    """Hashes of the contents of files, as long as they do not claim many times the memory that is there: time stays linear in it."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, handover: Handover) -> None:
+        self.left = HASHED_MIN + HASHED_TIMES * (handover.memory.size if handover.memory is not None else 0)
+
+    def of(self, handover: Handover, file: PreservedFile) -> str | None:
+        """SHA-256 of the content; None when that is not in the capture, when the file has none, or when files claim too much."""
+        from devstate.errors import DecodeError
+        from devstate.handover.content import file_sha256
+
+        if file.size is None or file.size > self.left:
+            return None
+        self.left -= file.size
+        try:
+            return file_sha256(handover, file)
+        except DecodeError:
+            return None
+
+
 def document(chosen: Selection, problems: Sequence[Problem], depth: Depth) -> dict[str, Any]:
-    """The document for the chosen parts. Hashing a file whose content is not in the capture gives null."""
+    """The document for the chosen parts."""
     handover = chosen.handover
     made: dict[str, Any] = {"kho": _kho(handover)}
     for section in chosen.sections:
@@ -112,23 +138,12 @@ def _file(handover: Handover, luo: Luo, file: PreservedFile, depth: Depth) -> di
         "nr_folios": file.nr_folios,
         "format": file.format,
     }
-    if depth.hash:
-        row["sha256"] = content_sha256(handover, file)
+    if depth.hash is not None:
+        row["sha256"] = depth.hash.of(handover, file)
     if depth.raw:
         row |= _raw(handover, luo, file.record)
         row["body"] = None if file.body is None or file.layout is None else shown(file.layout, file.body)
     return row
-
-
-def content_sha256(handover: Handover, file: PreservedFile) -> str | None:
-    """The hash of a file's content, None when that is not in the capture or the file has none."""
-    from devstate.errors import DecodeError
-    from devstate.handover.content import file_sha256
-
-    try:
-        return file_sha256(handover, file)
-    except DecodeError:
-        return None
 
 
 def _raw(handover: Handover, luo: Luo, record: Record | None) -> dict[str, Any]:

@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the text or the document; 0. Errors as open_input() and open_handover(), UsageError for a path that leads nowhere."""
-    from devstate.cli.document import Depth
+    from devstate.cli.document import Depth, Hashes
     from devstate.cli.place import select
 
     handover = open_given(arguments, arguments.input)
     handover.problems += _further_problems(handover)
     chosen = select(handover, arguments.path)
     problems = list(chosen.problems())
-    depth = Depth(pages=arguments.pages, raw=arguments.raw, hash=arguments.hash)
+    depth = Depth(pages=arguments.pages, raw=arguments.raw, hash=Hashes(handover) if arguments.hash else None)
     if arguments.json:
         from devstate.cli.document import document
         from devstate.report.json import write

@@ -14,7 +14,7 @@ The words are the keys of the JSON document.
 
 from __future__ import annotations
 
-from devstate.cli.document import PAGE, content_sha256
+from devstate.cli.document import PAGE
 from devstate.report.printable import printable, quoted
 
 TYPE_CHECKING = False
@@ -140,8 +140,8 @@ def _file(handover: Handover, file: PreservedFile, depth: Depth) -> str:
     words = [known, _size(file.size)] if file.size is not None else [known]
     seals = _seals(file)
     words.append(_words(("pos", file.pos), ("seals", seals), ("nr_folios", file.nr_folios), ("data_pa", _pa(file.data_pa))))
-    if depth.hash:
-        words.append(f"sha256={content_sha256(handover, file) or '?'}")
+    if depth.hash is not None:
+        words.append(f"sha256={depth.hash.of(handover, file) or '?'}")
     return label + " ".join(words)
 
 

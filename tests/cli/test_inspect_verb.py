@@ -119,7 +119,9 @@ luo/session/vm-beta     files=1
 luo/session/vm-beta/77  memfd-v2 size=65536 pos=0 seals=SHRINK|GROW nr_folios=16 data_pa=0x28df000
 preserved               pages=366 bytes=1499136 (1.43 MiB) ranges=14
 preserved               order=0 blocks=366 block_size=4096
-scratch                 not known
+scratch                 start=0x1b000000 size=62914560 (60 MiB)
+scratch                 start=0x1f800000 size=0
+scratch                 start=0x17800000 size=58720256 (56 MiB)
 """
     assert expected == outcome.out
 
