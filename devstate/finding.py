@@ -22,7 +22,8 @@ class Severity(enum.IntEnum):
 class Reaction(enum.IntEnum):
     """What the kernel that reads a handover does when it meets a thing; the higher, the earlier it decides about the whole.
 
-    A handover's prediction is the highest reaction of its findings: what is ignored is not walked, what dies in the walk does not panic later.
+    A handover's prediction is the highest reaction of its findings: what is ignored is not walked, what dies in the walk does not
+    panic later.
     """
 
     ACCEPTED = 0

@@ -13,6 +13,7 @@ from devstate.handover.follow import Follow
 from devstate.handover.luo import open_luo
 from devstate.handover.model import Handover, Problem
 from devstate.handover.root import choose_root, open_root
+from devstate.handover.scratch import find_scratch, open_scratch
 from devstate.handover.subtrees import open_memblock, open_metadata, open_subtree
 from devstate.layout.model import PAGE_SIZES, Environment, NodeLayout
 from devstate.layout.registry import Registry
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from devstate.memory.debugfs import DebugfsDump
     from devstate.memory.open import Input
     from devstate.memory.physmem import PhysMemory
-
-SCRATCH_MAX = 1 << 16
-"""Entries of a scratch array: two and one for each NUMA node with memory; Linux has at most 1024 nodes."""
-
 
 def open_handover(
     source: Input, *, fdt: int | None = None, page_size: int | None = None, registry: Registry | None = None, side: str | None = None
@@ -77,8 +74,9 @@ def open_memory(
         break
     follow.claim(fdt, follow.page_size, "/", "fdt")
     if scratch is not None:
-        _open_scratch(follow, *scratch)
+        open_scratch(follow, *scratch)
     _open_parts(follow, {})
+    find_scratch(follow)
     return handover
 
 
@@ -101,18 +99,6 @@ def _scratch_note(source: Input) -> tuple[int, int] | None:
     if note is None or note.scratch_pa is None or note.scratch_len is None:
         return None
     return note.scratch_pa, note.scratch_len
-
-
-def _open_scratch(follow: Follow, pa: int, size: int) -> None:
-    handover = follow.handover
-    data = follow.read(pa, min(size, SCRATCH_MAX * 16), "scratch")
-    if data is None:
-        return
-    handover.scratch_pa = pa
-    words = [int.from_bytes(data[at : at + 8], follow.order) for at in range(0, len(data) // 16 * 16, 8)]
-    handover.scratch = list(zip(words[0::2], words[1::2], strict=True))
-    if size % 16:
-        follow.problem("scratch-size", "the scratch array is no whole number of entries", pa, "scratch", "a multiple of 16", size)
 
 
 def _open_parts(follow: Follow, blobs: dict[str, memoryview]) -> None:
