@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Write what is generated from the schemas: the baselines, one JSON file a format, and the compiled file.
 
-    python tools/gen.py                    write new baselines and the compiled file; refuse to change a released baseline
-    python tools/gen.py --check            write nothing; exit 1 when a committed file is not what the schemas say
-    python tools/gen.py --accept NAME      let the baseline of NAME change (a posted format moved, or a released one was wrong)
+python tools/gen.py                    write new baselines and the compiled file; refuse to change a released baseline
+python tools/gen.py --check            write nothing; exit 1 when a committed file is not what the schemas say
+python tools/gen.py --accept NAME      let the baseline of NAME change (a posted format moved, or a released one was wrong)
 """
 
 from __future__ import annotations

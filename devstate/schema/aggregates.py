@@ -191,6 +191,9 @@ class Struct(Type):
             if start > offset:
                 spans.append((offset, start - offset, []))
             if isinstance(kind, Bits):
+                if not self.packed and offset % kind.base.size:
+                    # A compiler puts the first bits of the run into what is left of the unit that ends here.
+                    raise SchemaError("a run of bit-fields starts where its base type is aligned", path=f"{self.name}.{field.name}")
                 used = kind.width % (kind.base.size * 8)
                 size: int | None = kind.base.size
             else:
