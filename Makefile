@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 BUILD_INPUTS := pyproject.toml setup.py $(wildcard csrc/*.[ch] csrc/*.py)
+GENERATORS := tools/gen.py tools/formats.py
+FUZZ_SECONDS ?= 20
 DEMO := tests/captures/small-7.3.core.zst
 
 .PHONY: help demo test check lint types bench fuzz gen docs csan coverage dist clean
@@ -21,9 +23,11 @@ help:
 	@echo "make gen       regenerate baselines, compiled layouts and docs"
 	@echo "make csan      the C tests under AddressSanitizer and UBSan"
 
+# A new pip first: the scripts that old ones write start half an interpreter slower.
 # Two stamps: what a user needs, and what a developer needs. Both are remade when the build inputs change.
 $(VENV)/.installed: $(BUILD_INPUTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
 	$(PIP) install --editable .
 	touch $@
 
@@ -42,7 +46,7 @@ test: $(VENV)/.developed
 
 check: lint types
 	$(BIN)/python -m pytest tests/test_layering.py
-	test ! -f tools/gen.py || $(BIN)/python tools/gen.py --check
+	for tool in $(GENERATORS); do $(BIN)/python $$tool --check || exit 1; done
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
@@ -57,10 +61,14 @@ bench-%: $(VENV)/.developed
 	$(BIN)/python -m bench.run $*
 
 fuzz: $(VENV)/.developed
-	$(BIN)/python fuzz/c/run.py --seconds $(or $(FUZZ_SECONDS),20)
+	$(BIN)/python fuzz/c/run.py --seconds $(FUZZ_SECONDS)
+	for target in fuzz/*_fuzzer.py; do $(BIN)/python $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
-gen docs: $(VENV)/.developed
-	$(BIN)/python tools/gen.py
+gen: $(VENV)/.developed
+	for tool in $(GENERATORS); do $(BIN)/python $$tool || exit 1; done
+
+docs: $(VENV)/.developed
+	$(BIN)/python tools/formats.py
 	$(BIN)/python tools/formats.py
 
 csan: $(VENV)/.developed
