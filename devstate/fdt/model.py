@@ -62,7 +62,7 @@ class Node:
         return found.strings() if found else ()
 
     def property(self, name: str) -> Property | None:
-        """The property of that name with its place in the blob, or None. For the value alone, ``properties`` is quicker."""
+        """The property of that name with its place in the blob, or None. Linear in them; ``properties`` has the value alone."""
         value = self.properties.get(name)
         if value is None:
             return None
