@@ -191,7 +191,10 @@ def _fields(layout: Layout, struct: str, shown: dict[str, Any], prefix: str) -> 
 
 
 def _areas(scratch: list[tuple[int, int]]) -> dict[str, Value]:
-    return {f"{index}.{name}": value for index, area in enumerate(scratch) for name, value in zip(("start", "size"), area, strict=True)}
+    row: dict[str, Value] = {}
+    for index, (start, size) in enumerate(scratch):
+        row |= {f"{index}.start": hex(start), f"{index}.size": size}
+    return row
 
 
 def _preserved(old: PreservedPages | None, new: PreservedPages | None) -> Iterator[Difference]:

@@ -58,6 +58,8 @@ def test_the_document_says_the_truth(run: Runner, any_captures: Path, name: str)
     assert truth["preserved_orders"] == found["preserved"]["orders"]
     assert (truth["preserved_bytes"], truth["preserved_bytes"] // 4096) == (found["preserved"]["bytes"], found["preserved"]["pages"])
     assert truth["preserved_bytes"] == sum(size for _, size in found["preserved"]["ranges"])
+    scratch = [[start, int(size, 16)] for start, size in truth["scratch"]] if truth["scratch"] is not None else None
+    assert scratch == found["scratch"]["areas"]
     assert [] == found["problems"]
 
 
