@@ -102,12 +102,23 @@ def add_user_schemas(registry: Registry, path: str) -> None:
     _keep(cached, compiled)
 
 
-def add_entry_points(registry: Registry) -> None:
-    """Lower the schemas of installed packages that name a module in the entry point group ``devstate.schemas``."""
+def add_entry_points(registry: Registry) -> bool:
+    """Lower the schemas of installed packages that name a module in the entry point group ``devstate.schemas``. Whether there are any.
+
+    UsageError, with the package's name, when its module cannot be loaded; SchemaError when a schema is wrong.
+    """
     from importlib.metadata import entry_points
 
-    for entry in entry_points(group=ENTRY_POINTS):
-        registry.add_compiled(compile_schemas(schemas_of(entry.load())), f"entry point {entry.name}")
+    found = entry_points(group=ENTRY_POINTS)
+    for entry in found:
+        try:
+            module = entry.load()
+        except SchemaError:
+            raise
+        except Exception as error:  # another package's module may fail in any way: it is named, and its error is the user's to read
+            raise UsageError(f"entry point {entry.name!r} ({entry.value}) of {ENTRY_POINTS} cannot be loaded: {error}") from error
+        registry.add_compiled(compile_schemas(schemas_of(module)), f"entry point {entry.name}")
+    return bool(found)
 
 
 def _python_files(path: str) -> Iterator[str]:

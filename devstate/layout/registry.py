@@ -49,6 +49,7 @@ class Registry:
     """Formats by name, compatible and struct. Layouts are unpacked when they are first asked for."""
 
     def __init__(self) -> None:
+        self._installed = False
         self._packed: dict[str, dict[int, bytes]] = {}
         self._layouts: dict[tuple[str, Environment], Layout] = {}
         self._names: dict[str, list[str]] = {}
@@ -104,7 +105,18 @@ class Registry:
             found = sorted(of_it, key=lambda name: (name != compatible, name))
             if found:
                 self._names[compatible] = found
+            elif self._take_installed():
+                return self.names(compatible)
         return found
+
+    def _take_installed(self) -> bool:
+        """Take in the schemas of installed packages, once, when something is met that is not known. Whether there were any."""
+        if self._installed:
+            return False
+        self._installed = True
+        from devstate.layout.compiling import add_entry_points
+
+        return add_entry_points(self)
 
     def found_by(self, where: str) -> list[str]:
         """Names of the schemas whose ``found_by`` is ``where``, such as ``KHO subtree LUO``; newest first."""
