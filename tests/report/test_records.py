@@ -13,7 +13,7 @@ from devstate.report.layout import layout_lines
 from devstate.report.printable import printable, quoted
 from devstate.report.record import ELEMENTS_MAX, HEXDUMP_MAX, hexdump_lines, record_lines, value_text
 
-KINDS = set(["one", "contiguous", "counted", "blocks", "pages", "chunks", "radix", "tree", "vmalloc", "handle", "token", "opaque", "kernel"])
+KINDS = {"one", "contiguous", "counted", "blocks", "pages", "chunks", "radix", "tree", "vmalloc", "handle", "token", "opaque", "kernel"}
 
 
 def test_record() -> None:
