@@ -4,8 +4,9 @@
 ::
 
     x86           /sys/kernel/boot_params/setup_data/N/{type, data}     type "0xa", data is struct kho_data
-    devicetree    /proc/device-tree/chosen/linux,kho-fdt                <address size> in the root's #address-cells and #size-cells,
-                  .../linux,kho-scratch, since 7.4 linux,kho-bootmem    32-bit big-endian cells; the reader takes no other length
+    devicetree    /sys/firmware/devicetree/base (or where it is linked to, /proc/device-tree), below chosen/
+                      linux,kho-fdt                                 <address size> in the root's #address-cells and #size-cells,
+                      linux,kho-scratch, since 7.4 linux,kho-bootmem    32-bit big-endian; the reader takes no other length
 
 Sources: arch/x86/kernel/ksysfs.c, arch/x86/include/uapi/asm/setup_data.h, drivers/of/fdt.c, drivers/of/kexec.c.
 """
@@ -16,7 +17,7 @@ import os
 
 from devstate.codec.decode import decode
 from devstate.errors import DecodeError
-from devstate.frozen import frozen, values
+from devstate.frozen import frozen
 from devstate.layout.model import PAGE_SIZES, Environment
 
 TYPE_CHECKING = False
@@ -53,9 +54,9 @@ class Carrier:
 
 def read_carrier(sys: str, proc: str, registry: Registry, byte_order: Literal["little", "big"]) -> Carrier | None:
     """The carrier under the directories that stand for /sys and /proc; None when there is none, or none that can be read."""
-    return _setup_data(os.path.join(sys, "kernel/boot_params/setup_data"), registry, byte_order) or _chosen(
-        os.path.join(proc, "device-tree")
-    )
+    trees = (os.path.join(sys, "firmware/devicetree/base"), os.path.join(proc, "device-tree"))
+    found = _setup_data(os.path.join(sys, "kernel/boot_params/setup_data"), registry, byte_order)
+    return found or _chosen(trees[0]) or _chosen(trees[1])
 
 
 def _setup_data(directory: str, registry: Registry, byte_order: Literal["little", "big"]) -> Carrier | None:
@@ -73,7 +74,7 @@ def _setup_data(directory: str, registry: Registry, byte_order: Literal["little"
             record = decode(layout, memoryview(read_file(os.path.join(path, "data")) or b""), source=path)
         except DecodeError:
             continue
-        return Carrier(path, *(getattr(record, field.name) for field in record.layout.fields))
+        return Carrier(path, *record[:4])
     return None
 
 

@@ -158,6 +158,7 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
     rows, pages = _read_chunks(follow, root_pa)
     size = _bitmap_size(rows, follow.page_size, target.size or follow.page_size)
     bitmaps = []
+    nodes = dict.fromkeys(pages)
     where: dict[tuple[int, int], int] = {}
     for order, start, pa, link in rows:
         words = follow.read(pa, size, "preserved", link)
@@ -165,8 +166,9 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
             continue
         bitmaps.append(Bitmap(words, start, 0, size * 8, order))
         where[order, start] = pa
+        nodes[pa - pa % follow.page_size] = None
     kept, problems = sort_bitmaps(bitmaps, follow.page_size)
-    found = bitmaps_decode(kept, follow.page_size, memory.byteorder, pages, problems)
+    found = bitmaps_decode(kept, follow.page_size, memory.byteorder, nodes, problems)
     _note_problems(follow, found, root_pa)
 
     def bit(pa: int, order: int) -> tuple[int, int] | None:

@@ -53,12 +53,13 @@ _NOT_PHYSICAL = ADDRESS_END - 1
 
 @frozen
 class Core:
-    """An opened core: its memory, its notes, our own note if it has one, and what ``partial`` let pass, in words."""
+    """An opened core: its memory, its notes, our own note if it has one, what ``partial`` let pass, in words, and e_machine."""
 
     memory: PhysMemory
     notes: tuple[Note, ...]
     handover: HandoverNote | None
     cut: tuple[str, ...]
+    machine: int
 
 
 class _File:
@@ -126,7 +127,7 @@ def open_elf(data: Data, size: int, *, source: str, partial: bool = False) -> Co
     info: dict[str, str] = next((read_lines(note.desc) for note in notes if note.name == b"VMCOREINFO"), {})
     page_size = handover.page_size if handover and handover.page_size else read_page_size(info)
     memory = PhysMemory(_regions(file, loads), source=source, byteorder=file.byteorder, page_size=page_size, vmcoreinfo=info)
-    return Core(memory, notes, handover, tuple(cut))
+    return Core(memory, notes, handover, tuple(cut), file.machine)
 
 
 def _is_live(data: Data) -> bool:

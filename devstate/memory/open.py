@@ -60,6 +60,7 @@ class Input:
     ``handover``  our own note (it says where the root FDT is), if there is one
     ``notes``     every ELF note
     ``problems``  what is cut, stale or missing in the input, but did not keep it from being opened
+    ``machine``   e_machine of an ELF core
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Input:
     handover: HandoverNote | None = None
     notes: tuple[Note, ...] = ()
     problems: tuple[Finding, ...] = ()
+    machine: int | None = None
 
 
 def open_input(
@@ -130,7 +132,7 @@ def _open_core(data: Data, size: int, name: str, partial: bool) -> Input:
         from devstate.finding import Finding, Location, Severity
 
         problems = tuple(Finding("input-truncated", Severity.WARNING, text, Location(source=name)) for text in core.cut)
-    return Input("elf", name, core.memory, handover=core.handover, notes=core.notes, problems=problems)
+    return Input("elf", name, core.memory, handover=core.handover, notes=core.notes, problems=problems, machine=core.machine)
 
 
 def _open_directory(path: str) -> Input:
