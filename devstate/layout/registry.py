@@ -132,7 +132,10 @@ class Registry:
             if name not in self._packed:
                 raise UsageError(f"no schema is called {name!r}; `devstate schemas` lists them")
             pages = self._packed[name]
-            plain: Any = msgpack.unpackb(pages.get(environment.page_size) or pages[4096], strict_map_key=False)
+            try:
+                plain: Any = msgpack.unpackb(pages.get(environment.page_size) or pages[4096], strict_map_key=False)
+            except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+                raise DecodeError(f"the compiled layout of {name} is damaged: {error}", advice="run `make gen`") from error
             layout = replace(layout_from_plain(plain), environment=Environment(environment.page_size))
             self._layouts[key] = big_endian(layout) if environment.byte_order == "big" else layout
         return self._layouts[key]

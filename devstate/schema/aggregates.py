@@ -122,7 +122,7 @@ class Union(Type):
         return max(kind.align() for _, kind in self.arms.values())
 
     def size_in(self, page_size: int) -> int:
-        sizes = [kind.fixed_in(page_size, name) for name, (_, kind) in self.arms.items()]
+        sizes = [kind.fixed_in(page_size, f".{name}") for name, (_, kind) in self.arms.items()]
         return -(-max(sizes) // self.align()) * self.align()
 
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
@@ -210,7 +210,9 @@ class Struct(Type):
         try:
             return field.type.size_in(page_size)
         except SchemaError as error:
-            raise SchemaError(error.message, path=f"{self.name}.{field.name}{error.path if error.path == '[]' else ''}") from error
+            # An element or arm says where it stands in its field; a struct inside says its own name.
+            inside = not error.path or error.path.startswith((".", "["))
+            raise SchemaError(error.message, path=f"{self.name}.{field.name}{error.path}" if inside else error.path) from error
 
     @staticmethod
     def flexible_offset(kind: Type, page_size: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from devstate.errors import SchemaError
 from devstate.layout.model import PAGE_SIZES, ArrayType, Environment, Layout, StructType
 from devstate.schema import (
     PAGE_SIZE,
@@ -128,8 +129,8 @@ def structs(draw: st.DrawFn, name: str = "root", depth: int = 2, flexible: bool 
         if what == "bits":
             fields += [next(names) / kind for kind in draw(_bit_run())]
             continue
-        kind = draw(_one(f"{name}_{position}", depth).filter(lambda kind: what != "array" or kind.size_in(4096)))  # noqa: B023  # used at once
-        if what == "array":
+        kind = draw(_one(f"{name}_{position}", depth))
+        if what == "array" and kind.size_in(4096):
             kind = Array(draw(st.integers(0, 3)), kind)
         elif what == "union":
             tag = next(names)
@@ -138,7 +139,13 @@ def structs(draw: st.DrawFn, name: str = "root", depth: int = 2, flexible: bool 
         fields.append(next(names) / kind)
     if flexible and draw(st.booleans()):
         fields += draw(_tail(name, depth))
-    return Struct(name, *fields, packed=draw(st.booleans()))
+    packed = draw(st.booleans())
+    try:
+        for page_size in PAGE_SIZES:
+            Struct(name, *fields, packed=packed).fixed_size(page_size)
+    except SchemaError:  # a run of bit-fields that a compiler would move
+        packed = True
+    return Struct(name, *fields, packed=packed)
 
 
 def _one(name: str, depth: int) -> st.SearchStrategy[Type]:
