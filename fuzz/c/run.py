@@ -77,7 +77,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20, help="how long each target runs")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"some of {', '.join(targets())}")
     options = parser.parse_args()
-    clang = shutil.which("clang") or shutil.which("clang-14")
+    clang = shutil.which("clang-14") or shutil.which("clang")
     out, compiler, guided = ROOT / "build" / "fuzz", clang or "gcc", clang is not None
     core = compile_core(out, compiler, guided=guided)
     failed = 0
