@@ -23,12 +23,14 @@ help:
 	@echo "make gen       regenerate baselines, compiled layouts and docs"
 	@echo "make csan      the C tests under AddressSanitizer and UBSan"
 
-# A new pip first: the scripts that old ones write start half an interpreter slower.
+# A new pip first: the scripts that old ones write start half an interpreter slower. Bytecode at once: where Python may not write it
+# (PYTHONDONTWRITEBYTECODE, a read-only checkout), each run would compile everything again.
 # Two stamps: what a user needs, and what a developer needs. Both are remade when the build inputs change.
 $(VENV)/.installed: $(BUILD_INPUTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
 	$(PIP) install --editable .
+	$(BIN)/python -m compileall -q devstate schemas
 	touch $@
 
 # pylibfdt is an oracle that comes as source only: without it the tests that need it are skipped, but not in CI.
