@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from devstate.layout.model import FieldLayout, Layout
 
 PATH = "luo"
+NUMBER = "liveupdate-number"
+"""The property that counts live updates in the devicetree forms."""
 
 
 def open_luo(follow: Follow, subtree: Subtree) -> Luo | None:
@@ -68,27 +70,41 @@ def _from_tree(
         value, at = number(follow, subtree.fdt.root, field, subtree.pa, "luo", "luo-property")
         if value is None:
             continue
-        if field.target is None:
+        if field.name == NUMBER:
             luo.liveupdate_num = value
+        elif field.target is None:
+            continue
         elif field.target.element is not None and isinstance(field.target.element, StructType):
             record = follow.record(layout, field.target.element.struct, value, "luo", at)
             if record is not None:
                 _from_struct(luo, layout, record, value, links)
     for child in root.children:
-        node = subtree.fdt.root.child(child.name)
-        if node is None:
-            follow.problem(
-                "luo-property", f"the node {child.name} is missing", subtree.pa, f"luo/{child.name}", child.compatible, "nothing"
-            )
-            continue
-        if child.compatible is not None and child.compatible not in node.compatible:
-            follow.problem(
-                "luo-property", f"{child.name} has another compatible", subtree.pa, f"luo/{child.name}", child.compatible, node.compatible
-            )
-            continue
-        value, at = number(follow, node, child.properties[0], subtree.pa, f"luo/{child.name}", "luo-property")
-        if value is not None:
-            links["sessions" if child.name == "luo-session" else "flbs"] = (child.properties[0], value, at)
+        link = _link_of_node(follow, subtree, child)
+        if link is not None:
+            links["sessions" if child.name == "luo-session" else "flbs"] = link
+
+
+def _link_of_node(follow: Follow, subtree: Subtree, child: NodeLayout) -> tuple[FieldLayout, int, int | None] | None:
+    """(property, where it leads, where it stands) of a node that leads to an area; None and a problem when it is not as it must be."""
+    assert subtree.fdt is not None  # as in _from_tree()
+    path, node = f"{PATH}/{child.name}", subtree.fdt.root.child(child.name)
+    if node is None:
+        if not child.optional:
+            follow.problem("luo-property", f"the node {child.name} is missing", subtree.pa, path, child.compatible, "nothing")
+        return None
+    prop = node.property("compatible")
+    strings = bytes(prop.value).split(b"\0") if prop is not None else []
+    if child.compatible is not None and child.compatible.encode() not in strings[:-1]:
+        at = subtree.pa if subtree.pa is None or prop is None or prop.offset is None else subtree.pa + prop.offset
+        found = b", ".join(strings).decode("latin-1") or "nothing"
+        follow.problem("luo-property", f"{child.name} has another compatible", at, path, child.compatible, found)
+        return None
+    target = child.properties[0].target if child.properties else None
+    if target is None or target.kind != "counted":
+        follow.problem("link-unknown", f"this form of {child.name} is not followed", subtree.pa, path)
+        return None
+    value, at = number(follow, node, child.properties[0], subtree.pa, path, "luo-property")
+    return None if value is None else (child.properties[0], value, at)
 
 
 def _sessions(follow: Follow, luo: Luo, layout: Layout, link: tuple[FieldLayout, int, int | None] | None) -> None:
@@ -107,12 +123,13 @@ def _sessions(follow: Follow, luo: Luo, layout: Layout, link: tuple[FieldLayout,
 
 
 def _files(follow: Follow, layout: Layout, session: Session) -> None:
-    file_set = session.record.file_set_ser
-    outer = session.record.layout.field("file_set_ser").offset
-    field = file_set.layout.field("files")
-    if not file_set.files or field.target is None:
+    file_set = session.file_set
+    if file_set is None or not file_set.files:
         return
-    link = session.pa + outer + field.offset
+    field = file_set.layout.field("files")
+    if field.target is None:
+        return
+    link = session.file_set_pa + field.offset
     for where, record in follow.entries(layout, field.target, file_set.files, file_set.count, session.path, link):
         file = PreservedFile(where, record, f"{session.path}/{record.token}")
         file.compatible, _ = c_string(record.compatible)

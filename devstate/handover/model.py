@@ -129,9 +129,13 @@ class PreservedFile:
 
 
 class Session:
-    """A session: ``record`` is its luo_session_ser at ``pa``. ``owner`` is whose it is by a convention above the kernel."""
+    """A session: ``record`` is its luo_session_ser at ``pa``. ``owner`` is whose it is by a convention above the kernel.
 
-    __slots__ = ("files", "name", "owner", "pa", "path", "record")
+    ``file_set`` is the record with ``files`` and ``count``, at ``file_set_pa``: a part of ``record``, or in posted forms itself; None for
+    the form whose sessions have no files.
+    """
+
+    __slots__ = ("file_set", "file_set_pa", "files", "name", "owner", "pa", "path", "record")
 
     def __init__(self, pa: int, record: Record, name: str, path: str) -> None:
         self.pa = pa
@@ -139,7 +143,14 @@ class Session:
         self.name = name
         self.path = path
         self.files: list[PreservedFile] = []
+        self.file_set: Record | None = None
+        self.file_set_pa = pa
         self.owner: str | None = None
+        if hasattr(record, "file_set_ser"):
+            self.file_set = record.file_set_ser
+            self.file_set_pa = pa + record.layout.field("file_set_ser").offset
+        elif hasattr(record, "files"):
+            self.file_set = record
 
 
 @frozen

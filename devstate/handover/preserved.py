@@ -8,6 +8,7 @@ Two forms: the radix tree of kho-v2 on, and the chain of bitmap chunks of kho-v1
 from __future__ import annotations
 
 from devstate.errors import DecodeError
+from devstate.layout.model import NodeLayout
 from devstate.pagetable.bitmaps import Bitmap, sort_bitmaps
 from devstate.pagetable.native import bitmaps_decode, radix_decode
 from devstate.pagetable.radix import radix_shape
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing
 
     from devstate.handover.follow import Follow
-    from devstate.layout.model import TargetLayout
+    from devstate.layout.model import Layout, TargetLayout
     from devstate.memory.physmem import PhysMemory
     from devstate.pagetable.preserved import PreservedMap
 
@@ -106,9 +107,15 @@ class PreservedPages:
 
 
 def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedPages | None:
-    """The memory map at ``pa``, of the form that ``target`` says. Damage becomes problems; None when nothing can be read."""
+    """The memory map at ``pa``, of the form that ``target`` says. Damage becomes problems; None when nothing can be read.
+
+    Where forms of one string differ in the map alone, the map decides, and the handover's layout becomes the form that was met.
+    """
     handover = follow.handover
     if handover.memory is None:
+        return None
+    if target.kind not in ("radix", "chunks"):
+        follow.problem("link-unknown", f"a memory map of the kind {target.kind} cannot be read", _map_link(follow), "preserved")
         return None
     if pa % follow.page_size:
         follow.problem(
@@ -125,18 +132,43 @@ def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedP
 def _map_link(follow: Follow) -> int | None:
     """The address of the root property that leads to the map."""
     handover = follow.handover
-    prop = handover.fdt.root.property("preserved-memory-map") if handover.fdt is not None else None
+    root = handover.layout.root if handover.layout is not None else None
+    name = root.properties[0].name if isinstance(root, NodeLayout) and root.properties else "preserved-memory-map"
+    prop = handover.fdt.root.property(name) if handover.fdt is not None else None
     return None if prop is None or prop.offset is None or handover.fdt_pa is None else handover.fdt_pa + prop.offset
 
 
+def _forms(follow: Follow, target: TargetLayout) -> list[tuple[TargetLayout, Layout | None]]:
+    """The form that ``target`` is of, then the others of the same string and property whose map is of the same kind, but not the same."""
+    handover = follow.handover
+    forms: list[tuple[TargetLayout, Layout | None]] = [(target, handover.layout)]
+    if handover.layout is None or not isinstance(handover.layout.root, NodeLayout):
+        return forms
+    name = handover.layout.root.properties[0].name
+    for other in handover.registry.names(handover.compatible):
+        layout = handover.registry.layout(other, handover.environment)
+        field = layout.root.properties[0] if isinstance(layout.root, NodeLayout) and layout.root.properties else None
+        if field is None or field.name != name or field.target is None or field.target.kind != target.kind:
+            continue
+        if all((field.target.depth, field.target.size) != (known.depth, known.size) for known, _ in forms):
+            forms.append((field.target, layout))
+    return forms
+
+
 def _radix(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPages:
-    memory, page_size, depth = follow.handover.memory, follow.page_size, target.depth or 0
+    """The tree. Of several depths that is the right one which finds the root FDT preserved, as it always is, and no damage."""
+    handover, memory, page_size = follow.handover, follow.handover.memory, follow.page_size
     assert memory is not None  # read_memory_map() asked
-    found = radix_decode(memory, root_pa, radix_shape(page_size, depth))
+    read = [(radix_decode(memory, root_pa, radix_shape(page_size, form.depth)), form, layout) for form, layout in _forms(follow, target)]
+    known = handover.fdt_pa
+    found, form, handover.layout = min(read, key=lambda each: (known is not None and not each[0].covers(known), each[0].problem_count))
     _note_problems(follow, found, root_pa)
+    depth = form.depth or 0
     shift = page_size.bit_length() - 1
 
     def bit(pa: int, order: int) -> tuple[int, int] | None:
+        if pa >> 64:
+            return None
         key = 1 << (64 - shift - order) | pa >> (shift + order)
         node = root_pa
         for level in range(depth - 1, 0, -1):
@@ -156,7 +188,9 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
     memory = follow.handover.memory
     assert memory is not None  # read_memory_map() asked
     rows, pages = _read_chunks(follow, root_pa)
-    size = _bitmap_size(rows, follow.page_size, target.size or follow.page_size)
+    forms = _forms(follow, target)
+    size = _bitmap_size(rows, follow.page_size, [form.size or follow.page_size for form, _ in forms])
+    follow.handover.layout = next(layout for form, layout in forms if (form.size or follow.page_size) == size)
     bitmaps = []
     nodes = dict.fromkeys(pages)
     where: dict[tuple[int, int], int] = {}
@@ -181,13 +215,14 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
     return PreservedPages(found, root_pa, "chunks", memory, follow.order, bit)
 
 
-def _bitmap_size(rows: list[tuple[int, int, int, int]], page_size: int, stated: int) -> int:
-    """Bytes of one bitmap. a2fff99f92da went from 512 bytes to a page and kept the string: bitmaps that do not start at a page
-    boundary, or stand for less than a page's worth of bits, are of the old size."""
-    for order, start, pa, _ in rows:
-        if pa % page_size or start % (page_size * 8 * (page_size << order)):
-            return 512
-    return stated
+def _bitmap_size(rows: list[tuple[int, int, int, int]], page_size: int, sizes: list[int]) -> int:
+    """Bytes of one bitmap, one of ``sizes``, newest first. a2fff99f92da went from 512 bytes to a page and kept the string: bitmaps
+    that are not aligned to their size, or start where none of that size does, are of the old one.
+    """
+    for size in sizes:
+        if not any(pa % size or start % (size * 8 * (page_size << order)) for order, start, pa, _ in rows):
+            return size
+    return sizes[-1]
 
 
 def _read_chunks(follow: Follow, pa: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:

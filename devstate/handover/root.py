@@ -10,19 +10,22 @@ from __future__ import annotations
 from devstate.errors import DecodeError, UsageError
 from devstate.fdt.header import HEADER_SIZE, totalsize
 from devstate.fdt.reader import read_partial
+from devstate.handover.forms import best_form
 from devstate.handover.model import Subtree
 from devstate.layout.model import NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devstate.fdt.model import Node, Property
+    from devstate.fdt.model import Fdt, Node, Property
     from devstate.handover.follow import Follow
     from devstate.layout.model import FieldLayout, Layout
-    from devstate.layout.registry import Registry
     from devstate.memory.physmem import PhysMemory
 
 FDT_MAGIC = b"\xd0\x0d\xfe\xed"
 PREFIX = "kho-v"
+FOUND_BY = "kho_data.fdt_addr (x86) or /chosen linux,kho-fdt"
+"""What the schemas of roots say about how they are reached: a devicetree of any other schema is no root."""
+
 CANDIDATES_MAX = 64
 """Roots that are listed when there are several: a dump holds the incoming, the outgoing and a few stale ones."""
 
@@ -75,16 +78,16 @@ def choose_root(memory: PhysMemory) -> int:
     raise UsageError(f"{memory.source}: {len(roots)} KHO root FDTs in this memory; choose one: {listed}")
 
 
-def root_layout(follow: Follow, registry: Registry, compatible: str) -> Layout | None:
-    """The layout of the root with this string, the newest form of it; None and a problem when no schema has it."""
-    names = registry.names(compatible)
-    if not names:
-        fdt, base = follow.handover.fdt, follow.handover.fdt_pa
-        prop = fdt.root.property("compatible") if fdt is not None else None
+def root_layout(follow: Follow, fdt: Fdt, compatible: str) -> Layout | None:
+    """The layout of the form of this string that the root has; None and a problem when no schema of a root has the string."""
+    registry, environment, base = follow.handover.registry, follow.handover.environment, follow.handover.fdt_pa
+    layouts = [registry.layout(name, environment) for name in registry.names(compatible)]
+    form = best_form((each for each in layouts if each.found_by == FOUND_BY), fdt.root)
+    if form is None:
+        prop = fdt.root.property("compatible")
         at = base if base is None or prop is None or prop.offset is None else base + prop.offset
         follow.problem("kho-compatible", "no known kernel writes this root", at, "/", "a known kho-v*", repr(compatible))
-        return None
-    return registry.layout(names[0], follow.handover.environment)
+    return form
 
 
 def number(follow: Follow, node: Node, field: FieldLayout, base: int | None, path: str, code: str) -> tuple[int | None, int | None]:
@@ -122,8 +125,8 @@ def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:
         strings = ()
         follow.problem("kho-compatible", "the root compatible is no string", pa, "/", error.expected, error.found)
     handover.compatible = strings[0] if strings else ""
-    layout = root_layout(follow, handover.registry, handover.compatible)
-    if layout is None or not isinstance(layout.root, NodeLayout):
+    layout = root_layout(follow, fdt, handover.compatible)
+    if layout is None or not isinstance(layout.root, NodeLayout) or not layout.root.properties:
         return
     handover.layout = layout
     handover.memory_map_pa, at = number(follow, fdt.root, layout.root.properties[0], pa, "/", "kho-map")

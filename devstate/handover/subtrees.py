@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from devstate.errors import DecodeError
 from devstate.fdt.reader import read_partial
+from devstate.handover.forms import best_form
 from devstate.handover.model import Metadata, Region
 from devstate.handover.root import FDT_MAGIC, blob_at, number
 from devstate.handover.text import c_string
@@ -16,7 +17,6 @@ from devstate.layout.model import NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devstate.fdt.model import Fdt
     from devstate.handover.follow import Follow
     from devstate.handover.model import Subtree
     from devstate.layout.model import Layout
@@ -47,10 +47,14 @@ def _blob(follow: Follow, subtree: Subtree) -> memoryview | None:
     memory = follow.handover.memory
     if memory is None or subtree.pa is None:
         return None
-    if subtree.size is not None:
-        blob = follow.read(subtree.pa, min(subtree.size, BLOB_MAX), subtree.path, subtree.data_pa)
-    else:
-        blob = blob_at(memory, subtree.pa) or follow.read(subtree.pa, _known_size(follow, subtree), subtree.path, subtree.data_pa)
+    known = blob_at(memory, subtree.pa)
+    size = len(known) if known is not None else _known_size(follow, subtree)
+    if subtree.size is not None and size and subtree.size > size and subtree.size != size:
+        message = "the recorded size is more than the format has"
+        follow.problem("subtree-size", message, subtree.size_pa, subtree.path, f"{size} bytes", f"{subtree.size} bytes")
+    elif subtree.size is not None:
+        size = min(subtree.size, BLOB_MAX)
+    blob = follow.read(subtree.pa, size, subtree.path, subtree.data_pa)
     if blob is not None:
         follow.claim(subtree.pa, len(blob) or 1, subtree.path, "blob", subtree.data_pa)
     return blob
@@ -77,14 +81,7 @@ def _open_fdt(follow: Follow, subtree: Subtree) -> None:
     registry = follow.handover.registry
     names = registry.names(strings[0]) if strings else []
     layouts = [registry.layout(name, follow.handover.environment) for name in names]
-    subtree.layout = next((layout for layout in layouts if _fits(layout, subtree.fdt)), layouts[0] if layouts else None)
-
-
-def _fits(layout: Layout, fdt: Fdt) -> bool:
-    """Whether the tree has every node that the layout calls for: this tells apart forms that share a string."""
-    if not isinstance(layout.root, NodeLayout):
-        return False
-    return all(child.optional or fdt.root.child(child.name) is not None for child in layout.root.children)
+    subtree.layout = best_form(layouts, subtree.fdt.root)
 
 
 def _struct_layout(follow: Follow, subtree: Subtree) -> Layout | None:

@@ -28,8 +28,9 @@ def check(context: Context) -> Iterator[Finding]:
     """Count the files of each session."""
     handover = context.handover
     for session in handover.luo.sessions if handover.luo is not None else ():
-        file_set = session.record.file_set_ser
-        outer = field_pa(session.pa, session.record, "file_set_ser")
+        file_set, outer = session.file_set, session.file_set_pa
+        if file_set is None:
+            continue
         if not file_set.files and file_set.count:
             message = "the session counts files and leads to none"
             pa = field_pa(outer, file_set, "files")
