@@ -8,6 +8,7 @@ A blob's format is asked from the registry: by the root ``compatible`` when the 
 from __future__ import annotations
 
 from devstate.errors import DecodeError
+from devstate.fdt.header import totalsize
 from devstate.fdt.reader import read_partial
 from devstate.handover.forms import best_form
 from devstate.handover.model import Metadata, Region
@@ -37,6 +38,7 @@ def open_subtree(follow: Follow, subtree: Subtree, given: memoryview | None = No
     else:
         subtree.layout = _struct_layout(follow, subtree)
     subtree.format = None if subtree.layout is None else subtree.layout.name
+    _judge_size(follow, subtree)
     if subtree.layout is None and subtree.blob is not None and handover.registry.found_by(f"KHO subtree {subtree.name}"):
         follow.problem(
             "subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", bytes(subtree.blob[:16])
@@ -49,15 +51,23 @@ def _blob(follow: Follow, subtree: Subtree) -> memoryview | None:
         return None
     known = blob_at(memory, subtree.pa)
     size = len(known) if known is not None else _known_size(follow, subtree)
-    if subtree.size is not None and size and subtree.size > size and subtree.size != size:
-        message = "the recorded size is more than the format has"
-        follow.problem("subtree-size", message, subtree.size_pa, subtree.path, f"{size} bytes", f"{subtree.size} bytes")
-    elif subtree.size is not None:
+    if subtree.size is not None and (subtree.size < size or memory.contains(subtree.pa, min(subtree.size, BLOB_MAX))):
         size = min(subtree.size, BLOB_MAX)
     blob = follow.read(subtree.pa, size, subtree.path, subtree.data_pa)
     if blob is not None:
         follow.claim(subtree.pa, len(blob) or 1, subtree.path, "blob", subtree.data_pa)
     return blob
+
+
+def _judge_size(follow: Follow, subtree: Subtree) -> None:
+    """Note a recorded size that is more than the blob's format has."""
+    layout = subtree.layout
+    if layout is None or subtree.size is None or subtree.blob is None:
+        return
+    size = totalsize(subtree.blob) if isinstance(layout.root, NodeLayout) else layout.struct().size
+    if size is not None and subtree.size > size:
+        message = "the recorded size is more than the format has"
+        follow.problem("subtree-size", message, subtree.size_pa, subtree.path, f"{size} bytes", f"{subtree.size} bytes")
 
 
 def _known_size(follow: Follow, subtree: Subtree) -> int:

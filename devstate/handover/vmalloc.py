@@ -63,6 +63,13 @@ class PageList:
                 return at + 8 + (index - before) * 8
         return None
 
+    def end_pa(self) -> int | None:
+        """Where the list ends: behind its last entry. None when there is no list page."""
+        if not self.lists:
+            return None
+        before = self.lengths[-2] if len(self.lengths) > 1 else 0
+        return self.lists[-1] + 8 + (self.lengths[-1] - before) * 8
+
     def pieces(self, memory: PhysMemory, size: int) -> Iterator[tuple[int, memoryview | None]]:
         """The first ``size`` bytes of the area as (physical address, bytes or None when not in the capture), block after block."""
         left = min(size, len(self.blocks) * self.block_size)

@@ -178,6 +178,21 @@ CASES: dict[str, tuple[Edit, Reaction, str]] = {
     "page list not preserved": (unpreserve(lambda e: e.file(2).pages.lists[0]), R.RETRIEVE_FAILS, "page-not-preserved"),
     "folio array not preserved": (unpreserve(lambda e: e.file(2).pages.blocks[0]), R.RETRIEVE_FAILS, "vmalloc-page"),
     "folio not preserved": (unpreserve(lambda e: e.memory.u64(e.folio(2, 9)) % (1 << 52) * 4096), R.RETRIEVE_FAILS, "folio-records"),
+    "LUO size larger": (lambda e: e.u64(e.opened.subtree("LUO").size_pa, 64), R.ACCEPTED, "subtree-size"),
+    "LUO size huge": (lambda e: e.u64(e.opened.subtree("LUO").size_pa, 1 << 60), R.ACCEPTED, "subtree-size"),
+    "metadata node renamed": (rename(b"kexec-metadata", b"kexec-metadatb"), R.ACCEPTED, "subtree-unknown"),
+    "page list cut": (lambda e: e.u64(e.file(2).pages.lists[0] + 8, 0), R.RETRIEVE_FAILS, "vmalloc-length"),
+    "page list entry of another file": (
+        lambda e: e.u64(e.file(2).pages.lists[0] + 8, e.file(77).pages.blocks[0]),
+        R.SILENT_WRONG,
+        "claimed-twice",
+    ),
+    "data of another file": (
+        lambda e: e.field(e.file(2).pa, e.file(2).record.layout, "data", e.file(77).data_pa),
+        R.SILENT_WRONG,
+        "claimed-twice",
+    ),
+    "kexec_count 0": (lambda e: e.write(e.opened.subtree("kexec-metadata").pa + 69, bytes(4)), R.ACCEPTED, "luo-number"),
     "metadata version 0": (lambda e: e.write(e.opened.subtree("kexec-metadata").pa, bytes(4)), R.ACCEPTED, "metadata-version"),
     "metadata release": (lambda e: e.write(e.opened.subtree("kexec-metadata").pa + 4, b"x" * 65), R.ACCEPTED, "string-unterminated"),
 }

@@ -38,7 +38,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _records(context: Context, shared: Shared) -> Iterator[tuple[int, str]]:
     """The folio records that lead to the shared memory."""
+    for claim in context.handover.claims.items:
+        if claim.start == shared.start and claim.path in (shared.first, shared.second) and claim.pa is not None:
+            yield claim.pa, f"the link of {claim.path}"
     for file in context.handover.files:
+        if f"{file.path} (folio array)" in (shared.first, shared.second) and file.pages is not None and shared.start in file.pages.blocks:
+            entry = file.pages.entry_pa(file.pages.blocks.index(shared.start))
+            if entry is not None:
+                yield entry, f"the page list of {file.path}"
         if file.path in (shared.first, shared.second):
             at = record_of(context.handover, file, shared.start)
             if at is not None:

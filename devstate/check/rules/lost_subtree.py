@@ -24,6 +24,8 @@ RULE = Rule("lost-subtree", "A client's node is missing though its state is ther
 
 
 KNOWN = b"luo-v"
+SCANNED = 65536
+"""Unowned pages that are looked at, 256 MiB of 4K pages: the state stands in a page of its own."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -31,6 +33,14 @@ def check(context: Context) -> Iterator[Finding]:
     handover = context.handover
     if handover.luo is not None or handover.subtree("LUO") is not None:
         return
+    memory, page = handover.memory, handover.environment.page_size
+    owners, looked = context.ownership.unowned, 0
+    for start, end in zip(owners[0::2], owners[1::2], strict=True) if memory is not None else ():
+        for pa in range(start, min(end, start + (SCANNED - looked) * page), page):
+            looked += 1
+            if memory is not None and memory.contains(pa, len(KNOWN)) and bytes(memory.read(pa, len(KNOWN))) == KNOWN:
+                related = ((pa, "LUO's state"),)
+                yield RULE.finding(handover, "no node leads to LUO's state", handover.fdt_pa, "/", "a node LUO", "none", related=related)
     for subtree in handover.subtrees:
         if subtree.blob is not None and bytes(subtree.blob[: len(KNOWN)]) == KNOWN:
             message = f"the node {subtree.name} holds LUO's state, which is looked for under another name"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 RULE = Rule("luo-number", "The live update number is not possible", Severity.WARNING, Reaction.ACCEPTED)
 
+COUNT_OFFSET = 69
+"""Of kexec_count in kho_kexec_metadata."""
+
 
 def check(context: Context) -> Iterator[Finding]:
     """Compare with the count of kexecs, which counts live updates and others."""
@@ -30,6 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
     if luo is None or luo.liveupdate_num is None or metadata is None or 1 <= luo.liveupdate_num <= metadata.kexec_count:
         return
     pa = None if luo.pa is None or luo.record is None else field_pa(luo.pa, luo.record, "liveupdate_num")
-    yield RULE.finding(
-        handover, "the live update number cannot be", pa, "luo.liveupdate_num", f"1..{metadata.kexec_count}", luo.liveupdate_num
-    )
+    related = ((metadata.pa + COUNT_OFFSET, "kexec_count"),)
+    expected = f"1..{metadata.kexec_count}"
+    message = "the live update number cannot be"
+    yield RULE.finding(handover, message, pa, "luo.liveupdate_num", expected, luo.liveupdate_num, related=related)

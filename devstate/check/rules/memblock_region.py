@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
     from devstate.check.context import Context
     from devstate.finding import Finding
+    from devstate.handover.model import Region
 
 RULE = Rule("memblock-region", "A reserve_mem region is impossible", Severity.ERROR, Reaction.REGION_WRONG)
+
+
+def _goes_on(context: Context, region: Region) -> bool:
+    """Whether what nobody owns touches the region: a region is preserved exactly."""
+    owners = context.ownership.unowned
+    return region.start in owners[1::2] or region.start + region.size in owners[0::2]
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -37,5 +44,9 @@ def check(context: Context) -> Iterator[Finding]:
             yield RULE.finding(
                 handover, f"the region overlaps {before}", region.pa, region.path, f"a start at or above {end:#x}", f"{region.start:#x}"
             )
+        elif _goes_on(context, region):
+            message = "preserved memory that nobody owns goes on at an end of the region: it was larger"
+            found = f"{region.size:#x} bytes at {region.start:#x}"
+            yield RULE.finding(handover, message, region.pa, region.path, "all of what was preserved", found)
         if region.start + region.size > end:
             end, before = region.start + region.size, region.path

@@ -34,6 +34,7 @@ def check(context: Context) -> Iterator[Finding]:
         if held != area.total_pages or not held or area.order >= 32:
             wrong = "first" if not area.first else "order" if area.order and held > area.total_pages else "total_pages"
             pa = field_pa(field_pa(file.data_pa, file.body, "folios"), area, wrong)
-            yield RULE.finding(
-                context.handover, "the page list has another length", pa, f"{file.path}/folios", f"{area.total_pages} pages", held
-            )
+            end = pages.end_pa()
+            related = ((end, "where the list ends"),) if end is not None else ()
+            message = "the page list has another length"
+            yield RULE.finding(context.handover, message, pa, f"{file.path}/folios", f"{area.total_pages} pages", held, related=related)
