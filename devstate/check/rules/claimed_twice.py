@@ -29,11 +29,18 @@ def check(context: Context) -> Iterator[Finding]:
     """Report each range that is claimed again."""
     for shared in context.ownership.shared:
         message = f"{shared.start:#x}-{shared.end:#x} is claimed by {shared.first} and by {shared.second}"
-        lists = shared.first.endswith(" (folio array)") or shared.second.endswith(" (folio array)")
-        reaction = Reaction.RETRIEVE_FAILS if lists else Reaction.SILENT_WRONG
+        reaction = _reaction(shared)
         found = f"{shared.first} and {shared.second}"
         related = tuple(_records(context, shared))
         yield RULE.finding(context.handover, message, shared.start, shared.second, "one owner", found, reaction=reaction, related=related)
+
+
+def _reaction(shared: Shared) -> Reaction:
+    """Page lists are restored by one and refused to the other; contents and records are taken over without a word."""
+    paths = (shared.first, shared.second)
+    if all(path.startswith("memblock/") for path in paths):
+        return Reaction.REGION_WRONG
+    return Reaction.RETRIEVE_FAILS if any(path.endswith(" (folio array)") for path in paths) else Reaction.SILENT_WRONG
 
 
 def _records(context: Context, shared: Shared) -> Iterator[tuple[int, str]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from devstate.check.rule import Rule, field_pa
 from devstate.finding import Reaction, Severity
+from devstate.handover.content import folio_form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def _finding(context: Context, file: PreservedFile, name: str, count: int, first
     raw = bytes(handover.memory.read(at, 16)) if at is not None and handover.memory is not None else bytes(16)
     order = handover.environment.byte_order
     word, index = int.from_bytes(raw[:8], order), int.from_bytes(raw[8:], order)
-    pfn = word & ((1 << 52) - 1)
+    form = folio_form(file)
+    pfn, flags = form.split(word) if form is not None else (0, 0)
     related: tuple[tuple[int, str], ...] = ()
     if name == "not-preserved" and handover.preserved is not None:
         page = pfn * handover.environment.page_size
@@ -80,7 +82,7 @@ def _finding(context: Context, file: PreservedFile, name: str, count: int, first
         related += ((place[0], f"bit {place[1]} of the memory map"),) if place is not None else ()
     if name == "beyond-size" and count > 1 and file.body is not None:
         pa, message = field_pa(file.data_pa, file.body, "size"), "the size of the file is below its folios"
-    found = f"pfn {pfn:#x}, flags {word >> 52:#x}, index {index} ({count} of {audit_count(file)} records)"
+    found = f"pfn {pfn:#x}, flags {flags:#x}, index {index} ({count} of {audit_count(file)} records)"
     return RULE.finding(
         handover,
         f"record {first}: {message}",
