@@ -7,6 +7,8 @@ Works on arrays (numpy), never on an object a folio: a 1 TiB file of 4K pages ha
 from __future__ import annotations
 
 from devstate.errors import DecodeError, UsageError
+from devstate.frozen import frozen
+from devstate.layout.model import StructType
 from devstate.pagetable.folios import RECORD_SIZE
 
 TYPE_CHECKING = False
@@ -28,12 +30,52 @@ CONTENT_MAX = 1 << 46
 """Largest file that is hashed or extracted: 64 TiB, beyond the memory of any machine; a size above it is damage."""
 
 
+PFN_BITS = 52
+
+
+@frozen
+class FolioForm:
+    """How a folio record says its page: a word with 52 bits of page frame number and 12 bits of flags, then a word of index.
+
+    ``pfn_shift`` and ``flags_shift`` are the lowest bits of the two, which depend on the byte order as all of C's bit-fields do.
+    ``known`` is the mask of the flags that have a name, ``uptodate`` the one without which a page reads as zeros (0: no such flag).
+    """
+
+    pfn_shift: int
+    flags_shift: int
+    known: int
+    uptodate: int
+
+    def split(self, word: int) -> tuple[int, int]:
+        """(page frame number, flags)."""
+        return word >> self.pfn_shift & (1 << PFN_BITS) - 1, word >> self.flags_shift & 0xFFF
+
+
+MEMFD = FolioForm(0, PFN_BITS, 3, 2)
+"""memfd_luo_folio_ser on a little-endian machine: bit 0 dirty, bit 1 uptodate (include/linux/kho/abi/memfd.h)."""
+
+
+def folio_form(file: PreservedFile) -> FolioForm | None:
+    """The form of the file's folio records; None when it has none, or its vmalloc area holds records of something else."""
+    if file.layout is None or not isinstance(file.folio_layout, StructType):
+        return None
+    struct = file.layout.struct(file.folio_layout.struct)
+    bits = {field.name: field for field in struct.fields if field.width is not None and field.offset == 0}
+    pfn = bits.pop("pfn", None)
+    flags = next(iter(bits.values()), None)
+    is_form = struct.size == RECORD_SIZE and [(each.name, each.offset) for each in struct.fields[2:]] == [("index", 8)]
+    if pfn is None or flags is None or not is_form or (pfn.width, flags.width) != (PFN_BITS, 12):
+        return None
+    uptodate = sum(1 << bit for name, bit in flags.names if name == "UPTODATE")
+    return FolioForm(pfn.shift or 0, flags.shift or 0, flags.known_bits or 0xFFF, uptodate)
+
+
 def folio_records(handover: Handover, file: PreservedFile) -> bytearray | None:
-    """The raw folio array of a file, ``nr_folios`` records of 16 bytes; None when any of it is not there."""
-    if file.pages is None or file.nr_folios is None or handover.memory is None:
+    """The raw folio array of a file, ``nr_folios`` records of 16 bytes; None when any of it is not there, or it is of no such form."""
+    if file.pages is None or file.nr_folios is None or handover.memory is None or folio_form(file) is None:
         return None
     size = file.nr_folios * RECORD_SIZE
-    if size > len(file.pages.blocks) * file.pages.block_size:
+    if size > min(len(file.pages.blocks) * file.pages.block_size, handover.memory.size):
         return None
     return file.pages.content(handover.memory, size)
 
@@ -63,14 +105,16 @@ def file_runs(handover: Handover, file: PreservedFile) -> Runs:
     """
     import numpy as np
 
-    records = folio_records(handover, file)
-    if records is None:
+    records, form = folio_records(handover, file), folio_form(file)
+    if records is None or form is None:
         raise DecodeError("the folio array is not in the capture", source=handover.source, pa=file.data_pa, path=file.path)
     order = "<" if handover.environment.byte_order == "little" else ">"
     words = np.frombuffer(records, f"{order}u8").reshape(-1, 2).astype(np.uint64)
     page_size = np.uint64(handover.environment.page_size)
-    pfn = words[:, 0] & np.uint64((1 << 52) - 1)
+    pfn = words[:, 0] >> np.uint64(form.pfn_shift) & np.uint64((1 << PFN_BITS) - 1)
     present = pfn != 0
+    if int(pfn.max(initial=np.uint64(0))) >= (1 << 64) // int(page_size):
+        raise DecodeError("a folio is beyond 64 bits of address", source=handover.source, pa=file.data_pa, path=file.path)
     index, pa = words[present, 1], pfn[present] * page_size
     orders = handover.preserved.orders_at(pa) if handover.preserved is not None else np.zeros(len(pa), np.int8)
     pages = np.uint64(1) << np.maximum(orders, 0).astype(np.uint64)

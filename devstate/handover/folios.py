@@ -13,24 +13,24 @@ import struct
 from array import array
 
 from devstate.frozen import frozen
-from devstate.handover.content import folio_records
+from devstate.handover.content import MEMFD, PFN_BITS, folio_form, folio_records
 from devstate.pagetable.folios import RECORD_SIZE
+from devstate.pagetable.preserved import PA_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import numpy
     import numpy.typing
 
+    from devstate.handover.content import FolioForm
     from devstate.handover.model import Handover, PreservedFile
     from devstate.handover.preserved import PreservedPages
 
 FEW = 4096
 """Records up to which the plain form is quicker than importing numpy."""
 
-PFN_BITS = 52
-UPTODATE = 2
-KNOWN_FLAGS = 3
-"""Flags of a record: bit 0 dirty, bit 1 uptodate (include/linux/kho/abi/memfd.h)."""
+ADDRESS_END = (1 << 64) - 1
+"""Ends of ranges are cut here, so that they fit into 64 bits: the last byte of the address space is nobody's memory."""
 
 FAULTS = (
     "pfn-zero",
@@ -51,8 +51,8 @@ FAULTS = (
 @frozen
 class FolioAudit:
     """``faults``: for each of FAULTS that occurs, (name, how many records, the first one's number). ``extents`` are the bytes of
-    memory that the folios take, start and end in turn, sorted and merged. ``present`` counts the pages of the file that some
-    folio holds, ``missing`` is the first page that none does (None when the file is whole).
+    memory that the folios take, start and end in turn, sorted and merged, up to PA_BITS, which no machine exceeds. ``present`` counts
+    the pages of the file that some folio holds, ``missing`` is the first page that none does (None when the file is whole).
     """
 
     count: int
@@ -64,16 +64,18 @@ class FolioAudit:
 
 def audit_file(handover: Handover, file: PreservedFile) -> FolioAudit | None:
     """The audit of a file's folios; None when the array is not (wholly) there or the file has none."""
-    records = folio_records(handover, file)
-    if records is None or file.size is None:
+    records, form = folio_records(handover, file), folio_form(file)
+    if records is None or form is None or file.size is None:
         return None
     page_size = handover.environment.page_size
     pages = -(-file.size // page_size)
     few = len(records) <= FEW * RECORD_SIZE
-    return (audit_few if few else audit_many)(records, handover.preserved, pages, page_size, handover.environment.byte_order)
+    return (audit_few if few else audit_many)(records, handover.preserved, pages, page_size, handover.environment.byte_order, form)
 
 
-def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str) -> FolioAudit:
+def audit_few(
+    records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str, form: FolioForm = MEMFD
+) -> FolioAudit:
     """The audit, record by record."""
     faults: dict[str, tuple[int, int]] = {}
     extents: list[tuple[int, int]] = []
@@ -82,7 +84,7 @@ def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, 
     heads: set[int] = set()
     last, last_end = -1, 0
     for number, (word, index) in enumerate(struct.iter_unpack("<QQ" if byte_order == "little" else ">QQ", records)):
-        pfn, flags = word & ((1 << PFN_BITS) - 1), word >> PFN_BITS
+        pfn, flags = form.split(word)
         found = []
         if pfn == 0:
             found.append("pfn-zero")
@@ -94,10 +96,11 @@ def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, 
                 found.append("duplicate-pfn")
             heads.add(pfn)
             size = 1 << (order or 0)
-            extents.append((pfn * page_size, (pfn + size) * page_size))
-            if flags & ~KNOWN_FLAGS:
+            if pfn < (1 << PA_BITS) // page_size:
+                extents.append((pfn * page_size, (pfn + size) * page_size))
+            if flags & ~form.known:
                 found.append("flags-unknown")
-            if not flags & UPTODATE:
+            if form.uptodate and not flags & form.uptodate:
                 found.append("not-uptodate")
             if index >= pages:
                 found.append("beyond-size")
@@ -121,16 +124,21 @@ def audit_few(records: bytearray, preserved: PreservedPages | None, pages: int, 
     return FolioAudit(len(records) // RECORD_SIZE, _listed(faults), merged, present, missing)
 
 
-def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str) -> FolioAudit:
+def audit_many(
+    records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str, form: FolioForm = MEMFD
+) -> FolioAudit:
     """The audit by columns."""
     import numpy as np
 
     words = np.frombuffer(records, "<u8" if byte_order == "little" else ">u8").reshape(-1, 2).astype(np.uint64)
-    pfn, flags, index = words[:, 0] & np.uint64((1 << PFN_BITS) - 1), words[:, 0] >> np.uint64(PFN_BITS), words[:, 1]
+    pfn = words[:, 0] >> np.uint64(form.pfn_shift) & np.uint64((1 << PFN_BITS) - 1)
+    flags, index = words[:, 0] >> np.uint64(form.flags_shift) & np.uint64(0xFFF), words[:, 1]
     used = pfn != 0
     numbers = np.flatnonzero(used)
     pfn, flags, index = pfn[used], flags[used], index[used]
-    orders = preserved.orders_at(pfn * np.uint64(page_size)) if preserved is not None else np.zeros(len(pfn), np.int8)
+    real = pfn < np.uint64((1 << PA_BITS) // page_size)
+    pa = np.where(real, pfn, np.uint64(0)) * np.uint64(page_size)
+    orders = np.where(real, preserved.orders_at(pa), np.int8(-1)) if preserved is not None else np.zeros(len(pfn), np.int8)
     size = np.uint64(1) << np.maximum(orders, 0).astype(np.uint64)
     again = _repeated(index)
     below, within = np.zeros(len(index), bool), np.zeros(len(index), bool)
@@ -138,12 +146,12 @@ def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int,
         highest = np.maximum.accumulate(index)
         at = np.maximum.accumulate(np.where(index == highest, np.arange(len(index)), 0))
         below[1:] = index[1:] <= highest[:-1]
-        within[1:] = (index[1:] > highest[:-1]) & (index[1:] < (index + size)[at[:-1]])
+        within[1:] = (index[1:] > highest[:-1]) & (index[1:] - highest[:-1] < size[at[:-1]])
     masks = {
         "not-preserved": orders < 0,
-        "flags-unknown": (flags & ~np.uint64(KNOWN_FLAGS)) != 0,
-        "not-uptodate": (flags & np.uint64(UPTODATE)) == 0,
-        "beyond-size": index >= np.uint64(min(pages, (1 << 64) - 1)),
+        "flags-unknown": flags & np.uint64(0xFFF & ~form.known) != 0,
+        "not-uptodate": flags & np.uint64(form.uptodate) != np.uint64(form.uptodate),
+        "beyond-size": index >= np.uint64(pages),
         "duplicate-index": again,
         "unsorted": below & ~again,
         "misaligned-index": index % size != 0,
@@ -153,28 +161,27 @@ def audit_many(records: bytearray, preserved: PreservedPages | None, pages: int,
     faults = {name: (int(mask.sum()), int(numbers[mask.argmax()])) for name, mask in masks.items() if mask.any()}
     if not used.all():
         faults["pfn-zero"] = (int((~used).sum()), int((~used).argmax()))
-    extents = _merge_columns(pfn * np.uint64(page_size), (pfn + size) * np.uint64(page_size))
-    inside = index < np.uint64(min(pages, (1 << 64) - 1))
-    spans = _merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(min(pages, (1 << 64) - 1))))
+    extents = _merge_columns(pa[real], pa[real] + size[real] * np.uint64(page_size))
+    inside = index < np.uint64(pages)
+    spans = _merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(pages)))
     present, missing = _whole(spans, pages)
     return FolioAudit(len(words), _listed(faults), extents, present, missing)
 
 
 def record_of(handover: Handover, file: PreservedFile, pa: int) -> int | None:
     """The address of the last record of ``file`` whose folio starts at ``pa``; None when there is none."""
-    records = folio_records(handover, file)
-    if records is None or file.pages is None:
+    records, form = folio_records(handover, file), folio_form(file)
+    if records is None or form is None or file.pages is None:
         return None
     pfn, order = pa // handover.environment.page_size, handover.environment.byte_order
-    mask = (1 << PFN_BITS) - 1
     if len(records) <= FEW * RECORD_SIZE:
-        form = "<QQ" if order == "little" else ">QQ"
-        numbers = [number for number, (word, _) in enumerate(struct.iter_unpack(form, records)) if word & mask == pfn]
+        words = "<QQ" if order == "little" else ">QQ"
+        numbers = [number for number, (word, _) in enumerate(struct.iter_unpack(words, records)) if form.split(word)[0] == pfn]
     else:
         import numpy as np
 
-        words = np.frombuffer(records, "<u8" if order == "little" else ">u8")[0::2]
-        numbers = np.flatnonzero((words & np.uint64(mask)) == np.uint64(pfn)).tolist()
+        column = np.frombuffer(records, "<u8" if order == "little" else ">u8")[0::2] >> np.uint64(form.pfn_shift)
+        numbers = np.flatnonzero(column & np.uint64((1 << PFN_BITS) - 1) == np.uint64(pfn)).tolist()
     return file.pages.where(numbers[-1] * RECORD_SIZE) if numbers else None
 
 
@@ -183,9 +190,10 @@ def _listed(faults: dict[str, tuple[int, int]]) -> tuple[tuple[str, int, int], .
 
 
 def merge(pairs: list[tuple[int, int]]) -> array[int]:
-    """Sorted, disjoint ranges that do not touch, start and end in turn; empty ranges are left out."""
+    """Sorted, disjoint ranges that do not touch, start and end in turn; empty ranges are left out, and what is above ADDRESS_END."""
     out = array("Q")
     for start, end in sorted(pairs):
+        end = min(end, ADDRESS_END)
         if end <= start:
             continue
         if out and start <= out[-1]:

@@ -7,6 +7,7 @@ looking at it must not cost more than all the rest.
 
 from __future__ import annotations
 
+from devstate.handover.content import folio_form
 from devstate.handover.conventions import CONTENT_LIMIT, labels
 from devstate.handover.cprluo import MAGIC as CPR_MAGIC
 from devstate.handover.cprluo import TOKEN as CPR_TOKEN
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 READ_MAX = 1 << 26
 """Bytes of content that are read for all sessions together: a real handover has one or two mappings of a few KiB."""
-
-_PFN = (1 << 52) - 1
 
 
 def name_owners(handover: Handover) -> list[Problem]:
@@ -63,8 +62,8 @@ def _labels(handover: Handover, session: Session, allowed: int) -> tuple[Labels,
 
 def read_start(handover: Handover, file: PreservedFile, limit: int) -> bytes | None:
     """The first ``limit`` bytes of a file, holes as zeros; fewer when it is shorter. None when any of them is not in the capture."""
-    memory, pages = handover.memory, file.pages
-    if memory is None or pages is None or file.size is None or file.nr_folios is None:
+    memory, pages, form = handover.memory, file.pages, folio_form(file)
+    if memory is None or pages is None or form is None or file.size is None or file.nr_folios is None:
         return None
     wanted = min(file.size, limit)
     page_size = handover.environment.page_size
@@ -74,7 +73,7 @@ def read_start(handover: Handover, file: PreservedFile, limit: int) -> bytes | N
         if at is None or not memory.contains(at, RECORD_SIZE):
             return None
         record = memory.read(at, RECORD_SIZE)
-        pa = (int.from_bytes(record[:8], memory.byteorder) & _PFN) * page_size
+        pa = form.split(int.from_bytes(record[:8], memory.byteorder))[0] * page_size
         offset = int.from_bytes(record[8:], memory.byteorder) * page_size
         if offset >= wanted:
             break
