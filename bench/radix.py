@@ -59,7 +59,7 @@ def run() -> list[Row]:
     pages = native.radix_decode(scattered, scattered_root, shape).pages
     return [
         at_most("radix decode, random, per page, reused", seconds["random"] / pages * 1e9, "ns", must=2, aim=0.5),
-        at_most("radix decode, random, per page, fresh", seconds["fresh"] / pages * 1e9, "ns", must=2),
+        at_most("radix decode, random, per page, fresh", seconds["fresh"] / pages * 1e9, "ns"),
         at_most("radix decode, contiguous, per page", seconds["contiguous"] / PAGES * 1e9, "ns", must=0.05, aim=0.014),
         at_most("radix decode, random, reused, to memcpy of the page list", seconds["random"] / seconds["memcpy"], "x"),
         at_most("radix decode, contiguous, to memcpy of the page list", seconds["contiguous"] / seconds["memcpy"], "x"),

@@ -99,8 +99,14 @@ INLINE bool scan_word(struct cursor *at, uint64_t word, uint32_t bits, uint64_t 
 	return true;
 }
 
-/* How many of the next words, up to limit, hold nothing but what the carry says: no edge in them. */
-INLINE size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
+/* Leaves are scattered, which the machine's own prefetcher cannot know: while one is read, so is the fourth after it. */
+#define AHEAD 4
+
+/*
+ * How many of the next words, up to limit, hold nothing but what the carry says: no edge in them. ahead is what stands at the
+ * same place in a later bitmap, as a number: it need not be inside of anything, as it is not read.
+ */
+INLINE size_t same_words(const uint8_t *words, size_t limit, uint64_t carry, uintptr_t ahead)
 {
 	uint64_t fill = 0 - carry;
 	size_t n = 0;
@@ -110,6 +116,7 @@ INLINE size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
 	for (; n + 8 <= limit; n += 8) {
 		uint64_t other = 0;
 
+		__builtin_prefetch((const void *)(ahead + 8 * n));
 		for (size_t k = 0; k < 8; k++)
 			other |= load64(words + 8 * (n + k)) ^ fill;
 		if (other)
@@ -118,7 +125,8 @@ INLINE size_t same_words(const uint8_t *words, size_t limit, uint64_t carry)
 	return n ? n : 1;
 }
 
-INLINE bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap, const bool avx2, uint64_t *blocks)
+INLINE bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, uintptr_t ahead, int swap, const bool avx2,
+			uint64_t *blocks)
 {
 	const uint8_t *words = (const uint8_t *)map->words + map->first / 64 * 8;
 	size_t full = map->count / 64;
@@ -126,7 +134,7 @@ INLINE bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap
 	uint64_t set = 0;
 
 	for (size_t n = 0; n < full;) {
-		size_t same = same_words(words + 8 * n, full - n, at->carry);
+		size_t same = same_words(words + 8 * n, full - n, at->carry, ahead + 8 * n);
 		uint64_t word;
 
 		if (same) {
@@ -149,17 +157,6 @@ INLINE bool scan_bitmap(struct cursor *at, const struct ds_bitmap *map, int swap
 	}
 	*blocks += set;
 	return true;
-}
-
-/* Leaves are scattered: the prefetcher of the machine goes on inside a page, but somebody has to tell it where one begins. */
-#define AHEAD 4
-
-INLINE void prefetch_start(const struct ds_bitmap *map)
-{
-	const uint8_t *words = (const uint8_t *)map->words + map->first / 64 * 8;
-
-	for (uint32_t offset = 0; offset < 512 && offset * 8 < map->count; offset += 64)
-		__builtin_prefetch(words + offset);
 }
 
 INLINE bool close_range(struct cursor *at)
@@ -194,10 +191,9 @@ INLINE int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64
 	for (size_t i = 0; i < count; i++) {
 		const struct ds_bitmap *map = &maps[i];
 		bool same_order = i && map->order == maps[i - 1].order;
+		uintptr_t ahead = (uintptr_t)maps[count - i > AHEAD ? i + AHEAD : i].words;
 		uint64_t end = bitmap_end(map);
 
-		if (i + AHEAD < count)
-			prefetch_start(&maps[i + AHEAD]);
 		if (!end)
 			return DS_EINVAL;
 		if (i && (map->order > maps[i - 1].order || (same_order && map->pa < at.end)))
@@ -208,8 +204,8 @@ INLINE int scan_all(const struct ds_bitmap *maps, size_t count, int swap, uint64
 			ret->edges[maps[i - 1].order] = at.used - before;
 			before = at.used;
 		}
-		if (!(swap ? scan_bitmap(&at, map, 1, avx2, &ret->blocks[map->order])
-			   : scan_bitmap(&at, map, 0, avx2, &ret->blocks[map->order])))
+		if (!(swap ? scan_bitmap(&at, map, ahead, 1, avx2, &ret->blocks[map->order])
+			   : scan_bitmap(&at, map, ahead, 0, avx2, &ret->blocks[map->order])))
 			return DS_ESPACE;
 		at.end = end;
 	}

@@ -189,6 +189,109 @@ struct ds_run {
 int ds_radix_build(const struct ds_radix *radix, const struct ds_run *runs, size_t count, const uint64_t *node_pas,
 		   size_t capacity, void *pages, size_t *ret);
 
+/* ---- IOMMU page tables ---- */
+
+/* The most levels of any format: AMD v1 over all 64 bits. */
+#define DS_PT_LEVELS 6
+
+/* The most tests for attributes that a format has. */
+#define DS_PT_TESTS 10
+
+/* An entry has the attribute when ((entry ^ flip) & all) == all; where there are several tests for one, when any of them holds. */
+struct ds_pt_test {
+	uint64_t all;		/* 0: this test and all after it are unused */
+	uint64_t flip;
+	uint64_t attribute;
+};
+
+/*
+ * What the entries of one format at one granule mean: devstate/pagetable/formats.py says it, in the same words, and csrc/pt_formats.gen.h
+ * is generated from there. Entries are little-endian u64; all masks are of bits in an entry. Level 0 is that of the smallest pages.
+ */
+struct ds_pt_format {
+	uint32_t granule_shift;
+	uint32_t index_bits;
+	uint32_t min_levels;
+	uint32_t max_levels;
+	uint32_t iova_bits;
+	uint32_t concatenated;
+	uint32_t leaf_levels;
+	uint32_t flags;			/* DS_PT_NEXT_LEVEL ... */
+	uint32_t address_shift;
+	uint32_t high_shift;
+	uint32_t type_shift;
+	uint32_t reserved;		/* 0 */
+	uint64_t present;
+	uint64_t leaf_any;
+	uint64_t leaf_flip;
+	uint64_t page;
+	uint64_t address;
+	uint64_t table;
+	uint64_t high;
+	uint64_t type;
+	uint64_t type_high[2];
+	uint64_t software;
+	uint64_t touched;
+	uint64_t contiguous;
+	uint32_t contiguous_bits[DS_PT_LEVELS];
+	uint64_t reserved_leaf[DS_PT_LEVELS];
+	uint64_t reserved_table[DS_PT_LEVELS];
+	struct ds_pt_test attributes[DS_PT_TESTS];
+	struct ds_pt_test limits[DS_PT_TESTS];
+};
+
+/* flags */
+#define DS_PT_NEXT_LEVEL 1
+#define DS_PT_NAPOT 2
+#define DS_PT_LEAF_RULE_AT_0 4
+#define DS_PT_NO_WRITE_ONLY 8
+
+/* The format of this number in FORMATS of devstate/pagetable/formats.py, or NULL. */
+const struct ds_pt_format *ds_pt_format(uint32_t number);
+
+/* One tree of tables. Nothing of it is trusted but that format is one of ds_pt_format(), or one like it. */
+struct ds_pt_root {
+	const struct ds_pt_format *format;
+	uint64_t top_pa;
+	uint32_t levels;
+	uint32_t top_entries;	/* a power of two: up to a table, or as many tables as the format may concatenate */
+	uint32_t sign_extended;	/* iovas of the upper half of the top table continue with ones */
+	uint32_t pa_bits;	/* addresses are below 1 << pa_bits; 0: whatever the format can say */
+};
+
+/* What can be wrong with a tree of tables: codes of struct ds_problem, whose pa and value are those of the entry and whose key is the
+ * iova that it stands for. The numbers go on from those of preserved pages; the first three are the same. */
+#define DS_PT_CYCLE 8		/* a table that contains itself, at any distance; it is not entered */
+#define DS_PT_BUDGET 9		/* more visits to tables than DS_PT_VISITS() allows; the walk ends */
+#define DS_PT_LEAF_LEVEL 10	/* a leaf at a level that has none, or of a size that its level has not; it maps nothing */
+#define DS_PT_TABLE_LEVEL 11	/* a pointer to a table where none can be: at level 0, or at a level that is not lower; it is not entered */
+#define DS_PT_MISALIGNED 12	/* a leaf whose target is not a multiple of its size; the low bits are taken as 0 */
+#define DS_PT_RESERVED 13	/* reserved bits are set; the entry is taken for what it is without them */
+#define DS_PT_WIDTH 14		/* an address beyond pa_bits */
+#define DS_PT_RUN 15		/* one of the repeated entries of a large leaf differs; what each of them says is what is mapped */
+#define DS_PT_SHARED 16		/* a table that is entered a second time, from another place */
+
+/* The most visits to tables that a walk makes in a memory of this many units: tables that are there once, and some that are shared. */
+#define DS_PT_EXTRA_VISITS 4096
+
+/* The pages that hold tables. The caller sets the pointers and capacity; pas and levels have capacity items, or are NULL to count. */
+struct ds_pt_tables {
+	uint64_t *pas;
+	uint8_t *levels;
+	size_t capacity;
+	size_t count;
+	size_t by_level[DS_PT_LEVELS];
+	struct ds_problems problems;
+};
+
+/*
+ * Collects the tables of root in the order of a walk (each before those below it), the top table first. A table is entered once, and
+ * only when it is whole, in one region: time is linear in the memory that is there. visited: one bit for each unit that ds_memory_init()
+ * counted, in u64 words, all zero. Damage is a problem (not in memory, visited twice, table level), the rest is read on.
+ * DS_ESPACE when capacity is too little (the counts are right all the same), DS_EINVAL for a root that is none of its format.
+ */
+int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t *visited, struct ds_pt_tables *ret);
+
 /* ---- folio records of a preserved memfd ---- */
 
 /*
