@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 @frozen
 class Rule:
-    """A rule's data. ``reaction`` is what the reading kernel does when it meets the defect, unless a finding says otherwise."""
+    """A rule's data. ``reaction`` is what the reading kernel does when it meets the defect, unless a finding says otherwise.
+
+    ``by_moment``: for a problem of the opened handover the reaction depends on the moment when the kernel reads what stands there
+    (``Context.reaction_at``).
+    """
 
     id: str
     title: str
     severity: Severity
     reaction: Reaction
+    by_moment: bool = False
 
     def finding(
         self,

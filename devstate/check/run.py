@@ -71,6 +71,8 @@ def _from_problems(context: Context) -> Iterator[Finding]:
             )  # fmt: skip
             continue
         module = rule_module(problem.code)
-        reaction = module.reaction(context, problem) if hasattr(module, "reaction") else module.RULE.reaction
+        reaction = context.reaction_at(problem.path) if module.RULE.by_moment else module.RULE.reaction
+        if hasattr(module, "reaction"):
+            reaction = module.reaction(context, problem)
         severity = module.severity(context, problem) if hasattr(module, "severity") else None
         yield module.RULE.from_problem(context.handover, problem, reaction, severity)

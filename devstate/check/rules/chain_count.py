@@ -13,14 +13,4 @@ from __future__ import annotations
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devstate.check.context import Context
-    from devstate.handover.model import Problem
-
-RULE = Rule("chain-count", "A block has an impossible number of entries", Severity.ERROR, Reaction.PANIC)
-
-
-def reaction(context: Context, problem: Problem) -> Reaction:
-    """By the moment when the kernel reads what stands there."""
-    return context.reaction_at(problem.path)
+RULE = Rule("chain-count", "A block has an impossible number of entries", Severity.ERROR, Reaction.PANIC, by_moment=True)

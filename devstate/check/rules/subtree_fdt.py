@@ -13,14 +13,4 @@ from __future__ import annotations
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from devstate.check.context import Context
-    from devstate.handover.model import Problem
-
-RULE = Rule("subtree-fdt", "A subtree's devicetree is damaged", Severity.ERROR, Reaction.ACCEPTED)
-
-
-def reaction(context: Context, problem: Problem) -> Reaction:
-    """By the moment when the kernel reads what stands there."""
-    return context.reaction_at(problem.path)
+RULE = Rule("subtree-fdt", "A subtree's devicetree is damaged", Severity.ERROR, Reaction.ACCEPTED, by_moment=True)
