@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -28,10 +29,13 @@ def process(*words: str, **settings: object) -> subprocess.CompletedProcess[str]
 
 
 def test_version(run: Runner) -> None:
-    """The version stands once more in pyproject, for those who read it there."""
+    """The version stands once more in pyproject, for those who read it there; the command's entry is there too."""
     outcome = run("--version")
     assert (0, f"devstate {devstate.__version__}\n", "") == (outcome.status, outcome.out, outcome.err)
-    assert devstate.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert devstate.__version__ == project["version"]
+    module, _, function = project["scripts"]["devstate"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("help",)])

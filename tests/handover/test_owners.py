@@ -67,7 +67,7 @@ def test_cpr_state_is_told_by_its_first_bytes(shipped: Path) -> None:
     handover = small(shipped)
     state = b"QCPR" + (1).to_bytes(4, "big") + b"\0"
     handover = opened(shipped / "small-7.3.core.zst", {first_page(handover, handover.files[0]): state})
-    owners.name_owners(handover)
+    assert [] == owners.name_owners(handover)
     assert handover.luo is not None
     assert ["QEMU", None] == [session.owner for session in handover.luo.sessions]
     assert "QEMU CPR state" == handover.files[0].label
@@ -82,10 +82,16 @@ def test_sessions_of_nobody_stay_unnamed(shipped: Path) -> None:
 
 
 def test_the_bytes_read_for_all_sessions_are_limited(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the budget is used up, mappings count as not captured; one byte of it still reads one."""
-    writes = systemd_session(shipped)
-    monkeypatch.setattr(owners, "READ_MAX", 1)
-    assert [] == owners.name_owners(opened(shipped / "small-7.3.core.zst", writes))
+    """Once the budget is used up, mappings count as not captured; the last byte of it still reads a whole one."""
+    handover = small(shipped)
+    last = handover.files[3]
+    state = {last.pa + 56: (1).to_bytes(8, "little"), first_page(handover, last): b"QCPR" + (1).to_bytes(4, "big") + b"\0"}
+    writes = systemd_session(shipped) | state
+    for budget, named in ((owners.READ_MAX, "QEMU CPR state"), (1, None)):
+        monkeypatch.setattr(owners, "READ_MAX", budget)
+        handover = opened(shipped / "small-7.3.core.zst", writes)
+        assert [] == owners.name_owners(handover)
+        assert ("systemd mapping", named) == (handover.files[0].label, handover.files[3].label)
     monkeypatch.setattr(owners, "READ_MAX", 0)
     problems = owners.name_owners(opened(shipped / "small-7.3.core.zst", writes))
     assert ["the mapping (token 0) is not in the capture"] == [problem.message for problem in problems]
