@@ -18,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from typing import IO, BinaryIO
 
     from devstate.handover.capture import Capture, Origin, Wanted
 
@@ -38,17 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write FILE, print what is in it and what is not; 0. Errors as find_live(), open_input() and save()."""
-    from devstate.handover.capture import Wanted
+    from devstate.handover.capture import Wanted, save
 
     if arguments.no_content and arguments.preserved:
         raise UsageError("--preserved takes contents too: it does not go with --no-content")
     origin = _origin(arguments)
     path = arguments.output
     wanted = Wanted(not arguments.no_content, arguments.preserved, path.endswith(".zst"))
-    if path == "-":
-        made = _write(origin, sys.stdout.buffer, wanted, "standard output")
-    else:
-        made = _write_file(origin, path, wanted, force=arguments.force)
+    try:
+        made = save(origin, sys.stdout.buffer, wanted) if path == "-" else _write_file(origin, path, wanted, force=arguments.force)
+    except OSError as error:
+        if error.filename is not None or path == "-":
+            raise
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None  # writing knows no name
     report = sys.stderr if path == "-" else sys.stdout
     report.writelines(f"{line}\n" for line in lines(made, origin.side, path))
     return 0
@@ -74,23 +75,14 @@ def _origin(arguments: argparse.Namespace) -> Origin:
 
 def _refuse(belongs: str, **given: object) -> None:
     for name, value in given.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             raise UsageError(f"--{name.replace('_', '-')} belongs to {belongs}")
-
-
-def _write(origin: Origin, file: IO[bytes] | BinaryIO, wanted: Wanted, path: str) -> Capture:
-    from devstate.handover.capture import save
-
-    try:
-        return save(origin, file, wanted)
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # writing knows no file name
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _write_file(origin: Origin, path: str, wanted: Wanted, *, force: bool) -> Capture:
     """Write the file, which only its owner may read: it holds the memory of others. One that could not be finished is removed."""
+    from devstate.handover.capture import save
+
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if force else os.O_EXCL), 0o600)
     except FileExistsError:
@@ -101,7 +93,7 @@ def _write_file(origin: Origin, path: str, wanted: Wanted, *, force: bool) -> Ca
         with open(fd, "wb") as file:
             if regular:
                 file.truncate()
-            made = _write(origin, file, wanted, path)
+            made = save(origin, file, wanted)
         done = True
     finally:
         if not done and regular:

@@ -51,7 +51,7 @@ class Host:
             text = zlib.decompressobj(wbits=31).decompress(packed, CONFIG_MAX)
         except zlib.error:
             return None
-        return f"\n{option}=".encode() in text if text else None
+        return f"\n{option}=".encode() in b"\n" + text if text else None
 
     def lockdown(self) -> str | None:
         """What lockdown the kernel is in: ``integrity``, ``confidentiality``; None for none."""

@@ -28,7 +28,7 @@ from devstate.handover.follow import Follow
 from devstate.handover.model import Handover
 from devstate.handover.preserved import read_memory_map
 from devstate.handover.reach import present, preserved_edges
-from devstate.handover.root import CANDIDATES_MAX, FDT_MAGIC, PREFIX
+from devstate.handover.root import CANDIDATES_MAX, FDT_MAGIC, PREFIX, blob_at
 from devstate.handover.text import c_string
 from devstate.layout.model import PAGE_SIZES, Environment, NodeLayout
 from devstate.memory.physmem import MAX_REGIONS, PhysMemory
@@ -96,12 +96,20 @@ class _Search:
         found = self._matches(narrow, blob) if narrow is not None else []
         if not found:
             found = self._matches(self.memory, blob)
+        if len(found) > 1:
+            found = [pa for pa in found if self._preserves_itself(pa)] or found
         if len(found) == 1:
             return found[0]
         what = f"{self.memory.source}: the root FDT that {dump.directory}/fdt shows is"
         if not found:
             raise UsageError(f"{what} nowhere in this memory; try again (it may just have changed) or give its address with --fdt PA")
         raise UsageError(f"{what} here {len(found)} times; choose one: {', '.join(f'--fdt {pa:#x}' for pa in found)}")
+
+    def _preserves_itself(self, pa: int) -> bool:
+        """Whether the root at ``pa`` is in its own memory map, which no copy of it is."""
+        blob = blob_at(self.memory, pa)
+        narrow = self._preserved(blob) if blob is not None else None
+        return narrow is not None and narrow.contains(pa)
 
     def _matches(self, memory: PhysMemory, blob: memoryview) -> list[int]:
         """The pages that begin with ``blob``."""

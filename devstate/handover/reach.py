@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from devstate.memory.physmem import PhysMemory
 
 TOP = (1 << 64) - (1 << 16)
-"""Above this no page is looked for: the last 64 KiB of the address space, where no machine has memory."""
+"""Addresses above this count as just below it: the end of the address space, where no machine has memory and u64 has no end for a range."""
 
 FEW = 4096
 """Edges up to which a Python loop beats the import of numpy."""
@@ -81,7 +81,7 @@ def preserved_edges(handover: Handover) -> array[int]:
 
 def whole_pages(spans: Iterable[tuple[int, int]], page: int) -> array[int]:
     """The pages of ``page`` bytes in which the (address, bytes) are."""
-    return merge([(pa - pa % page, min(-(-(pa + size) // page) * page, TOP)) for pa, size in spans if pa < TOP])
+    return merge([(min(pa - pa % page, TOP - page), min(-(-(pa + size) // page) * page, TOP)) for pa, size in spans])
 
 
 def join(parts: list[array[int]]) -> array[int]:
