@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Write what is generated from the schemas: the baselines, one JSON file a format, and the compiled file.
+"""Write what is generated: from the schemas, the baselines, one JSON file a format, and the compiled file; the page-table formats in C.
 
 python tools/gen.py                    write new baselines and the compiled file; refuse to change a released baseline
 python tools/gen.py --check            write nothing; exit 1 when a committed file is not what the schemas say
@@ -18,6 +18,7 @@ import devstate_schemas
 from devstate.layout.baseline import baseline, canonical
 from devstate.layout.compiling import compile_schemas, schemas_of
 from devstate.layout.lower import lower
+from pt_header import header
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BASELINES = os.path.join(ROOT, "schemas", "baselines")
@@ -30,6 +31,7 @@ def generated() -> Iterator[tuple[str, str | None, bytes]]:
         text = canonical(baseline(lambda environment, schema=schema: lower(schema, environment)))  # type: ignore[misc]
         yield os.path.join(BASELINES, f"{schema.name.replace(';', '+')}.json"), schema.name, text.encode()
     yield os.path.join(BASELINES, "compiled.msgpack"), None, compile_schemas(schemas)
+    yield os.path.join(ROOT, "csrc", "pt_formats.gen.h"), None, header()
 
 
 def read(path: str) -> bytes | None:

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What one entry of a page table says, for every format. These are the only readers of struct ds_pt_format.
+ */
+#ifndef DEVSTATE_PT_H
+#define DEVSTATE_PT_H
+
+#include "internal.h"
+
+#include <stdbool.h>
+
+/* The next-level field of AMD v1, which counts from 1; and its value for a leaf with its size in the address. */
+#define PT_NEXT_LEVEL(entry) ((uint32_t)((entry) >> 9 & 7))
+#define PT_SIZED 7
+
+enum pt_kind {
+	PT_EMPTY,
+	PT_LEAF,
+	PT_TABLE,
+	PT_BAD_LEAF,	/* a leaf where none can be */
+	PT_BAD_TABLE,	/* a pointer to a table where none can be */
+};
+
+/* log2 of the bytes that an entry of a level stands for: below 64 + DS_PT_LEVELS for every format and level. */
+static inline uint32_t pt_shift(const struct ds_pt_format *format, uint32_t level)
+{
+	return format->granule_shift + level * format->index_bits;
+}
+
+/* What an entry is. below: the level of the table that a PT_TABLE points to. */
+static inline enum pt_kind pt_kind(const struct ds_pt_format *format, uint64_t entry, uint32_t level, uint32_t *below)
+{
+	bool leaf = level == 0, can = format->leaf_levels >> level & 1;
+
+	if (!(entry & format->present))
+		return PT_EMPTY;
+	*below = level - 1;
+	if (format->flags & DS_PT_NEXT_LEVEL) {
+		uint32_t next = PT_NEXT_LEVEL(entry);
+
+		*below = next - 1;
+		leaf = next == 0 || next == PT_SIZED;
+		if (!leaf && next > level)
+			return PT_BAD_TABLE;
+	} else if (level || format->flags & DS_PT_LEAF_RULE_AT_0) {
+		leaf = (entry ^ format->leaf_flip) & format->leaf_any;
+		if (!leaf && !level)
+			return PT_BAD_TABLE;
+	} else if ((entry & format->page) != format->page) {
+		return PT_BAD_LEAF;
+	}
+	if (!leaf)
+		return PT_TABLE;
+	return can ? PT_LEAF : PT_BAD_LEAF;
+}
+
+/* The address of the table that an entry points to. */
+static inline uint64_t pt_table_pa(const struct ds_pt_format *format, uint64_t entry)
+{
+	return ((entry & format->table) << format->address_shift) | ((entry & format->high) << format->high_shift);
+}
+
+/* The bytes of a table: of the top one as many as it has entries. */
+static inline uint64_t pt_table_size(const struct ds_pt_root *root, uint32_t level)
+{
+	return level + 1 == root->levels ? UINT64_C(8) * root->top_entries : UINT64_C(8) << root->format->index_bits;
+}
+
+/* Whether a root is what the header says; everything else relies on it. */
+int pt_root_check(const struct ds_pt_root *root);
+
+#endif

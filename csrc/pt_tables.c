@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The pages that hold the tables of one tree.
+ */
+#include "pt.h"
+
+int pt_root_check(const struct ds_pt_root *root)
+{
+	const struct ds_pt_format *format = root->format;
+	uint32_t bits, most;
+
+	if (!format || format->granule_shift < 12 || format->granule_shift > 16 || format->index_bits + 3 > format->granule_shift)
+		return DS_EINVAL;
+	if (!format->index_bits || root->levels < format->min_levels || root->levels > format->max_levels || !root->levels ||
+	    root->levels > DS_PT_LEVELS)
+		return DS_EINVAL;
+	if (!root->top_entries || root->top_entries & (root->top_entries - 1) || format->concatenated > 4)
+		return DS_EINVAL;
+	bits = (uint32_t)__builtin_ctz(root->top_entries);
+	most = format->index_bits + format->concatenated;
+	if (bits > most || pt_shift(format, root->levels - 1) >= 64 || pt_shift(format, root->levels - 1) + bits > 64)
+		return DS_EINVAL;
+	if (root->top_pa & 7 || root->pa_bits > 64)
+		return DS_EINVAL;
+	return DS_OK;
+}
+
+struct place {
+	const uint8_t *entries;
+	uint64_t pa;
+	uint64_t iova;
+	uint32_t next;		/* the entry to look at next */
+	uint32_t count;
+};
+
+struct tables {
+	const struct ds_memory *memory;
+	const struct ds_pt_root *root;
+	uint64_t *visited;
+	size_t region;
+	struct ds_pt_tables *found;
+};
+
+/* A pointer to a table, and the iova that it stands for. */
+struct link {
+	uint64_t slot_pa;
+	uint64_t entry;
+	uint64_t pa;
+	uint64_t iova;
+	uint32_t level;
+};
+
+static void link_problem(struct tables *tables, const struct link *link, uint32_t code)
+{
+	problem_add(&tables->found->problems, (struct ds_problem){ .pa = link->slot_pa, .value = link->entry, .key = link->iova,
+								   .code = code, .level = link->level });
+}
+
+/* The bytes of a table that has not been entered before, or NULL and a problem. */
+static const uint8_t *enter(struct tables *tables, const struct link *link)
+{
+	struct ds_pt_tables *found = tables->found;
+	uint64_t size = pt_table_size(tables->root, link->level), unit;
+	const uint8_t *entries = memory_at(tables->memory, link->pa, size, &tables->region, &unit);
+
+	if (!entries) {
+		link_problem(tables, link, DS_NOT_IN_MEMORY);
+		return NULL;
+	}
+	for (uint64_t n = unit; n <= unit + ((size - 1) >> 12); n++)
+		if (tables->visited[n / 64] >> n % 64 & 1) {
+			link_problem(tables, link, DS_VISITED_TWICE);
+			return NULL;
+		}
+	for (uint64_t n = unit; n <= unit + ((size - 1) >> 12); n++)
+		tables->visited[n / 64] |= UINT64_C(1) << n % 64;
+	if (found->pas && found->count < found->capacity) {
+		found->pas[found->count] = link->pa;
+		found->levels[found->count] = (uint8_t)link->level;
+	}
+	found->count++;
+	found->by_level[link->level]++;
+	return entries;
+}
+
+/* The next pointer to a table in a table that is not a leaf table; false at its end. */
+static bool next_link(struct tables *tables, struct place *place, uint32_t level, struct link *ret)
+{
+	const struct ds_pt_format *format = tables->root->format;
+
+	while (place->next < place->count) {
+		uint32_t index = place->next++, below;
+		uint64_t entry = load64_le(place->entries + 8 * (size_t)index);
+		enum pt_kind kind = pt_kind(format, entry, level, &below);
+
+		if (kind != PT_TABLE && kind != PT_BAD_TABLE)
+			continue;
+		*ret = (struct link){ .slot_pa = place->pa + 8 * (uint64_t)index, .entry = entry, .pa = pt_table_pa(format, entry),
+				      .iova = place->iova + ((uint64_t)index << pt_shift(format, level)), .level = below };
+		if (kind == PT_TABLE)
+			return true;
+		ret->level = level;
+		link_problem(tables, ret, DS_PT_TABLE_LEVEL);
+	}
+	return false;
+}
+
+int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t *visited, struct ds_pt_tables *ret)
+{
+	struct tables tables = { .memory = memory, .root = root, .visited = visited, .found = ret };
+	struct place path[DS_PT_LEVELS];
+	struct link link;
+	uint32_t depth = 0, levels[DS_PT_LEVELS];
+
+	ret->count = ret->problems.count = 0;
+	memset(ret->by_level, 0, sizeof(ret->by_level));
+	if (pt_root_check(root))
+		return DS_EINVAL;
+	link = (struct link){ .entry = root->top_pa, .pa = root->top_pa, .level = root->levels - 1 };
+	for (;;) {
+		const uint8_t *entries = enter(&tables, &link);
+
+		/* All that a table of level 0 can hold is leaves: it is not read. */
+		if (entries && link.level) {
+			levels[depth] = link.level;
+			path[depth++] = (struct place){ .entries = entries, .pa = link.pa, .iova = link.iova,
+							.count = (uint32_t)(pt_table_size(root, link.level) / 8) };
+		}
+		while (depth && !next_link(&tables, &path[depth - 1], levels[depth - 1], &link))
+			depth--;
+		if (!depth)
+			break;
+	}
+	return ret->pas && ret->count > ret->capacity ? DS_ESPACE : DS_OK;
+}
