@@ -69,7 +69,7 @@ def parse(verb: str, module: ModuleType, arguments: list[str]) -> Any:
         module.add_arguments(quick)
         return quick.parse_args(arguments)
     except Declined:
-        return make_parser(verb, module).parse_args(arguments)
+        return make_parser(verb, module).parse_intermixed_args(arguments)  # INPUT --json PATH is fine
 
 
 def load(verb: str) -> ModuleType:

@@ -32,7 +32,7 @@ def test_equal_to_argparse(verb: str, words: list[str]) -> None:
         found = vars(quick.parse_args(words))
     except Declined:
         return
-    assert vars(command.make_parser(verb, module).parse_args(words)) == found
+    assert vars(command.make_parser(verb, module).parse_intermixed_args(words)) == found
 
 
 @pytest.mark.parametrize(
