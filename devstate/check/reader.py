@@ -49,11 +49,16 @@ def reading_release(handover: Handover, given: str | None) -> Release | None:
 
 
 def writes(summary: Summary, release: Release) -> bool:
-    """Whether kernels of this release write (and so accept) the format. Only mainline formats are bound to releases."""
+    """Whether kernels of this release write (and so accept) the format. Only mainline formats are bound to releases.
+
+    What is new in a release is in its first candidate: the merge window comes before it.
+    """
     since = parse_release(summary.since or "")
     until = parse_release(summary.until) if summary.until is not None else None
     if summary.status != "mainline" or since is None:
         return False
+    if since.candidate is None:
+        since = Release(since.major, since.minor, 1)
     return since.order <= release.order and (until is None or release.order <= until.order)
 
 

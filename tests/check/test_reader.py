@@ -35,7 +35,9 @@ def test_parse_release(text: str, release: Release | None) -> None:
     [
         ("6.17", ["kho-v1"], []),
         ("6.19", ["kho-v1"], ["luo-v1"]),
+        ("7.1-rc6", ["kho-v3"], ["luo-v1"]),
         ("7.1", ["kho-v3"], ["luo-v1"]),
+        ("7.2-rc2", ["kho-v4"], ["luo-v5"]),
         ("7.2", ["kho-v4"], ["luo-v5"]),
         ("7.3", ["kho-v4"], ["luo-v5"]),
     ],
