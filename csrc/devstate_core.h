@@ -197,6 +197,18 @@ int ds_radix_build(const struct ds_radix *radix, const struct ds_run *runs, size
 /* The most tests for attributes that a format has. */
 #define DS_PT_TESTS 10
 
+/* The attributes of a leaf. The memory type, as the format numbers it, is in four bits from DS_PT_TYPE_SHIFT on. */
+#define DS_PT_READ 1
+#define DS_PT_WRITE 2
+#define DS_PT_EXECUTE 4
+#define DS_PT_USER 8
+#define DS_PT_ACCESSED 0x10
+#define DS_PT_DIRTY 0x20
+#define DS_PT_COHERENT 0x40
+#define DS_PT_GLOBAL 0x80
+#define DS_PT_CONTIGUOUS 0x100
+#define DS_PT_TYPE_SHIFT 12
+
 /* An entry has the attribute when ((entry ^ flip) & all) == all; where there are several tests for one, when any of them holds. */
 struct ds_pt_test {
 	uint64_t all;		/* 0: this test and all after it are unused */
@@ -259,20 +271,21 @@ struct ds_pt_root {
 	uint32_t pa_bits;	/* addresses are below 1 << pa_bits; 0: whatever the format can say */
 };
 
-/* What can be wrong with a tree of tables: codes of struct ds_problem, whose pa and value are those of the entry and whose key is the
- * iova that it stands for. The numbers go on from those of preserved pages; the first three are the same. */
+/*
+ * What can be wrong with a tree of tables: codes of struct ds_problem, whose pa and value are those of the entry (0 and the address for
+ * the top table), whose level is that of the table which holds it, and whose key is the iova that it stands for. The numbers go on from
+ * those of preserved pages, of which DS_NOT_IN_MEMORY is used here too.
+ */
 #define DS_PT_CYCLE 8		/* a table that contains itself, at any distance; it is not entered */
-#define DS_PT_BUDGET 9		/* more visits to tables than DS_PT_VISITS() allows; the walk ends */
-#define DS_PT_LEAF_LEVEL 10	/* a leaf at a level that has none, or of a size that its level has not; it maps nothing */
-#define DS_PT_TABLE_LEVEL 11	/* a pointer to a table where none can be: at level 0, or at a level that is not lower; it is not entered */
-#define DS_PT_MISALIGNED 12	/* a leaf whose target is not a multiple of its size; the low bits are taken as 0 */
-#define DS_PT_RESERVED 13	/* reserved bits are set; the entry is taken for what it is without them */
-#define DS_PT_WIDTH 14		/* an address beyond pa_bits */
-#define DS_PT_RUN 15		/* one of the repeated entries of a large leaf differs; what each of them says is what is mapped */
-#define DS_PT_SHARED 16		/* a table that is entered a second time, from another place */
-
-/* The most visits to tables that a walk makes in a memory of this many units: tables that are there once, and some that are shared. */
-#define DS_PT_EXTRA_VISITS 4096
+#define DS_PT_SHARED 9		/* a table that is entered a second time */
+#define DS_PT_BUDGET 10		/* a table that is not entered a second time: there were too many already */
+#define DS_PT_LEAF_LEVEL 11	/* a leaf at a level that has none, or of a size that its level has not; it maps nothing */
+#define DS_PT_TABLE_LEVEL 12	/* a pointer to a table at level 0, or to one of a level that is not lower; it is not entered */
+#define DS_PT_MISALIGNED 13	/* a leaf whose target is not a multiple of its size; the low bits are taken as 0 */
+#define DS_PT_RESERVED 14	/* reserved bits, or a reserved combination; the entry is taken for what it is without them */
+#define DS_PT_WIDTH 15		/* an address beyond pa_bits */
+#define DS_PT_RUN 16		/* a run of entries that says it is one leaf, but is not whole or not the same; each maps what it says */
+#define DS_PT_OVERLAP 17	/* the same, and what stands in its place maps something else */
 
 /* The pages that hold tables. The caller sets the pointers and capacity; pas and levels have capacity items, or are NULL to count. */
 struct ds_pt_tables {
@@ -287,10 +300,63 @@ struct ds_pt_tables {
 /*
  * Collects the tables of root in the order of a walk (each before those below it), the top table first. A table is entered once, and
  * only when it is whole, in one region: time is linear in the memory that is there. visited: one bit for each unit that ds_memory_init()
- * counted, in u64 words, all zero. Damage is a problem (not in memory, visited twice, table level), the rest is read on.
+ * counted, in u64 words, all zero. Damage is a problem (not in memory, shared, table level), the rest is read on.
  * DS_ESPACE when capacity is too little (the counts are right all the same), DS_EINVAL for a root that is none of its format.
  */
 int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t *visited, struct ds_pt_tables *ret);
+
+/* A table that a walk is in. */
+struct ds_pt_place {
+	const void *entries;
+	uint64_t pa;
+	uint64_t iova;
+	uint64_t lost;		/* the attributes that the entries above take away */
+	uint32_t next;		/* the entry to look at next */
+	uint32_t count;
+	uint32_t level;
+	uint32_t hinted;	/* entries before this one are of a run of hints that was looked at */
+};
+
+/* Part of an address space: size bytes from iova on are at pa. */
+struct ds_pt_extent {
+	uint64_t iova;
+	uint64_t pa;
+	uint64_t size;
+	uint64_t attributes;
+};
+
+/*
+ * A walk over all that is mapped, in the order of iovas, that can stop and go on: it is all in here. The caller sets the first part,
+ * calls ds_pt_walk_begin(), then ds_pt_walk_next() until that gives nothing.
+ */
+struct ds_pt_walk {
+	const struct ds_memory *memory;
+	struct ds_pt_root root;
+	uint64_t *visited;	/* one bit for each unit that ds_memory_init() counted, in u64 words, all zero */
+	uint64_t budget;	/* bytes of tables that may be read again, because several entries lead to them */
+	uint64_t attributes;	/* those that are reported, and that tell extents apart */
+	uint32_t merge;		/* join what is adjacent in iova and target, with the same attributes; else one extent a leaf */
+	struct ds_problems problems;
+
+	/* What was found so far. A repeated entry counts once. */
+	uint64_t leaves[64];	/* by log2 of their size */
+	uint64_t tables[DS_PT_LEVELS];	/* by level; each once */
+
+	/* The walk's own. */
+	struct ds_pt_place path[DS_PT_LEVELS];
+	struct ds_pt_extent open;
+	size_t region;
+	uint32_t depth;
+};
+
+/* DS_EINVAL for a root that is none of its format. */
+int ds_pt_walk_begin(struct ds_pt_walk *walk);
+
+/*
+ * Writes up to capacity extents; ret is how many: 0 at the end. Time is linear in the memory that is there and in the budget.
+ * A table is entered from each entry that leads to it, but never from inside itself.
+ */
+int ds_pt_walk_next(struct ds_pt_walk *walk, struct ds_pt_extent *extents, size_t capacity, size_t *ret);
 
 /* ---- folio records of a preserved memfd ---- */
 

@@ -81,7 +81,7 @@ def test_the_core_keeps_the_rules_of_its_kind() -> None:
         assert [] == re.findall(r"^static (?!const|inline)[\w ]+(?:\[[^\]]*\])* *(?:=|;)", text, re.MULTILINE), path
         assert [] == re.findall(r"^ +[^ *]", text, re.MULTILINE), f"{path} is indented with spaces"
         assert path.suffix == ".h" or len(text.splitlines()) <= 400, path
-        assert [] == [line for line in text.expandtabs(8).splitlines() if len(line) > 140], path
+        assert path.match("*.gen.h") or [] == [line for line in text.expandtabs(8).splitlines() if len(line) > 140], path
 
 
 def test_fuzz_targets_build_with_libfuzzer(tmp_path: Path) -> None:
