@@ -391,6 +391,58 @@ int ds_folios_check(const void *records, size_t count, const struct ds_folio_rul
 int ds_folios_decode(const void *records, size_t count, const struct ds_folio_rules *rules, uint64_t *pfn, uint16_t *flags,
 		     uint64_t *index, struct ds_folio_faults *ret);
 
+/* ---- flattened devicetrees ---- */
+
+/* The limits of devstate/fdt/rules.py. */
+#define DS_FDT_MAX_SIZE 2097152
+#define DS_FDT_MAX_DEPTH 64
+#define DS_FDT_MAX_NODES 65536
+#define DS_FDT_MAX_PROPERTIES 131072
+#define DS_FDT_MAX_NAME 255
+#define DS_FDT_MAX_PROPERTY_NAMES 4096
+#define DS_FDT_MAX_RESERVED 4096
+
+/* What can be wrong with a blob, 0 is nothing. From DS_FDT_NO_ROOT on: the rules of devstate/fdt/rules.py, in their order. */
+#define DS_FDT_HEADER 1		/* the header is cut, or there is less than its size */
+#define DS_FDT_MAGIC 2
+#define DS_FDT_VERSION 3
+#define DS_FDT_CUT 4		/* less is there than the header says */
+#define DS_FDT_BLOCK 5		/* a block is outside of the blob */
+#define DS_FDT_RESERVE_END 6	/* the reserve map has no end */
+#define DS_FDT_TOKEN 7		/* a token that is none, or not here; or the end of the structure block in place of one */
+#define DS_FDT_PROPERTY 8	/* the structure block ends inside of a property */
+#define DS_FDT_NAME 9		/* a name has no end or is outside of its block; a root with a name */
+#define DS_FDT_LIMIT 10		/* one of the limits above */
+#define DS_FDT_NO_ROOT 11
+#define DS_FDT_ROOT_NOT_FIRST 12
+#define DS_FDT_STRAY_PROPERTY 13
+#define DS_FDT_PROPERTY_AFTER_SUBNODE 14
+#define DS_FDT_DUPLICATE_PROPERTY 15
+#define DS_FDT_DUPLICATE_NODE 16
+#define DS_FDT_SLASH_IN_NAME 17
+#define DS_FDT_EMPTY_NAME 18
+#define DS_FDT_TRAILING_STRUCT 19
+#define DS_FDT_MISALIGNED_BLOCK 20
+#define DS_FDT_OVERLAPPING_BLOCKS 21
+
+/* The first fault, in the order of a reader; and what was counted up to there. */
+struct ds_fdt_verdict {
+	uint32_t code;
+	uint32_t nodes;		/* that have begun */
+	uint32_t properties;	/* of nodes that have ended */
+	uint32_t reserved;	/* 0 */
+	uint64_t offset;	/* of the fault, in the blob */
+};
+
+/* Bytes of scratch memory that are enough for any blob of this size: four times as much, and some. */
+size_t ds_fdt_scratch(size_t size);
+
+/*
+ * Judges the devicetree at the start of blob (which may be longer) as strictly as devstate.fdt.read() does, which has the same first
+ * fault at the same offset. scratch is aligned to 8 bytes; what is in it before does not matter. DS_ESPACE when it is too small.
+ */
+int ds_fdt_validate(const void *blob, size_t size, void *scratch, size_t scratch_size, struct ds_fdt_verdict *ret);
+
 /* cdef end */
 
 #endif

@@ -60,6 +60,59 @@ static inline uint64_t pt_table_pa(const struct ds_pt_format *format, uint64_t e
 	return ((entry & format->table) << format->address_shift) | ((entry & format->high) << format->high_shift);
 }
 
+/* The address in a leaf, with all its bits: what is too low for its size is for the caller to find. */
+static inline uint64_t pt_leaf_pa(const struct ds_pt_format *format, uint64_t entry, uint32_t level)
+{
+	uint64_t address = format->address & ~(level ? format->type_high[1] : 0);
+
+	return ((entry & address) << format->address_shift) | ((entry & format->high) << format->high_shift);
+}
+
+/* The bits of a leaf that hold those bits of its address. */
+static inline uint64_t pt_leaf_bits(const struct ds_pt_format *format, uint64_t pa_mask, uint32_t level)
+{
+	uint64_t address = format->address & ~(level ? format->type_high[1] : 0);
+
+	return (pa_mask >> format->address_shift & address) | (pa_mask >> format->high_shift & format->high);
+}
+
+/*
+ * log2 of the entries that say the same, because they are one leaf; 0 for a leaf that is one entry. Negative when there can be
+ * no leaf of the size that is encoded in it.
+ */
+static inline int pt_run_bits(const struct ds_pt_format *format, uint64_t entry, uint32_t level)
+{
+	if (format->flags & DS_PT_NEXT_LEVEL && PT_NEXT_LEVEL(entry) == PT_SIZED) {
+		uint64_t field = (entry & format->address) >> 12;
+		int bits = 13 + __builtin_ctzll(~field) - (int)pt_shift(format, level);
+
+		return bits < (int)format->index_bits && bits + (int)pt_shift(format, level) < 64 ? bits : -1;
+	}
+	if (format->flags & DS_PT_NAPOT && entry >> 63 && !level)
+		return (entry >> 10 & 15) == 8 ? 4 : -1;
+	return 0;
+}
+
+static inline uint64_t pt_tests(const struct ds_pt_test *tests, uint64_t entry)
+{
+	uint64_t found = 0;
+
+	for (uint32_t n = 0; n < DS_PT_TESTS && tests[n].all; n++)
+		if (((entry ^ tests[n].flip) & tests[n].all) == tests[n].all)
+			found |= tests[n].attribute;
+	return found;
+}
+
+/* The attributes of a leaf, memory type included. */
+static inline uint64_t pt_attributes(const struct ds_pt_format *format, uint64_t entry, uint32_t level)
+{
+	uint64_t type = (entry & format->type) >> format->type_shift;
+
+	if (entry & format->type_high[level != 0])
+		type |= 4;
+	return pt_tests(format->attributes, entry) | type << DS_PT_TYPE_SHIFT;
+}
+
 /* The bytes of a table: of the top one as many as it has entries. */
 static inline uint64_t pt_table_size(const struct ds_pt_root *root, uint32_t level)
 {

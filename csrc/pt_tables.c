@@ -69,7 +69,7 @@ static const uint8_t *enter(struct tables *tables, const struct link *link)
 	}
 	for (uint64_t n = unit; n <= unit + ((size - 1) >> 12); n++)
 		if (tables->visited[n / 64] >> n % 64 & 1) {
-			link_problem(tables, link, DS_VISITED_TWICE);
+			link_problem(tables, link, DS_PT_SHARED);
 			return NULL;
 		}
 	for (uint64_t n = unit; n <= unit + ((size - 1) >> 12); n++)

@@ -14,11 +14,12 @@ import os
 import sys
 from collections.abc import Iterator
 
+from pt_header import header
+
 import devstate_schemas
 from devstate.layout.baseline import baseline, canonical
 from devstate.layout.compiling import compile_schemas, schemas_of
 from devstate.layout.lower import lower
-from pt_header import header
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BASELINES = os.path.join(ROOT, "schemas", "baselines")

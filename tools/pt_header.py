@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from devstate.pagetable.formats import FORMATS, PageTableFormat, Test
+from devstate.pagetable.format import PageTableFormat, Test
+from devstate.pagetable.formats import FORMATS
 
 _HEAD = """\
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */

@@ -1,123 +1,36 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The formats of IOMMU page tables, as data: the one source of what Python and C know about them.
 
-An entry is a little-endian u64. Level 0 is the level of the smallest pages; the top table has level ``levels - 1``. What a format says about
-an entry is bits, so one walker reads them all::
-
-    present     any of these bits                        leaf, table    by the leaf rule, or by the next-level field (AMD v1)
-    address     entry & address << address_shift, and, of 64K granules, entry & high << high_shift
-    attributes  tests of bits; limits take away from all that is below a table entry
-
 ``tools/gen.py`` writes csrc/pt_formats.gen.h from this file, in the order of FORMATS.
 
 Sources: drivers/iommu/generic_pt/fmt/{vtdss,x86_64,amdv1,riscv}.h and drivers/iommu/io-pgtable-arm.c of Linux 7.3; Intel VT-d
 specification 9.7 and 9.8; AMD I/O Virtualization Technology specification (48882) 2.2.3 and 2.2.6, AMD64 manual volume 2, 5.3; Arm
-architecture reference manual D8.3 (descriptor formats) and D8.6 (contiguous bit); RISC-V privileged specification 12.4 to 12.6, Svnapot, Svpbmt.
+architecture reference manual D8.3 (descriptor formats) and D8.6 (contiguous bit); RISC-V privileged specification 12.4 to 12.6 with
+Svnapot and Svpbmt.
 """
 
 from __future__ import annotations
 
 from devstate.errors import UsageError
-from devstate.frozen import frozen, replace
-
-LEVELS = 6
-"""The most levels of any format: AMD v1 over all 64 bits. DS_PT_LEVELS in C."""
-
-READ, WRITE, EXECUTE, USER = 1, 2, 4, 8
-ACCESSED, DIRTY = 0x10, 0x20
-COHERENT = 0x40
-"""The device must snoop the caches: SNP of VT-d, FC of AMD."""
-GLOBAL = 0x80
-CONTIGUOUS = 0x100
-"""The entry is one of an aligned run that a TLB may hold as one: the hint of LPAE. Its size stays that of the entry."""
-TYPE_SHIFT = 12
-TYPE = 0xF << TYPE_SHIFT
-"""The memory type, as the format numbers it: EMT and IPAT, PAT index, AttrIndx, MemAttr, PBMT."""
-
-TOUCHED = ACCESSED | DIRTY
-"""What the hardware sets while it runs."""
-
-NEXT_LEVEL = 1
-"""A three-bit field in bits 9 to 11 says the level of the next table, counted from 1; 0 is a leaf, 7 a leaf whose size is in its address:
-as many ones from bit 12 on as the size has powers of two above 8K. Its entry is repeated over all slots of the size."""
-NAPOT = 2
-"""Bit 63 of a leaf at level 0: 64K, with 0b1000 in the low bits of the page number. Its entry is repeated over the 16 slots."""
-LEAF_RULE_AT_0 = 4
-"""The leaf rule also holds at level 0: what does not meet it is a pointer to a table where none can be."""
-NO_WRITE_ONLY = 8
-"""A leaf that may be written but not read is reserved."""
-
-
-@frozen
-class Test:
-    """An entry has the attribute when ``(entry ^ flip) & all == all``; where there are several tests for one, when any of them holds."""
-
-    all: int
-    flip: int
-    attribute: int
-
-
-@frozen
-class PageTableFormat:
-    """What the entries of one format at one granule mean. All masks are of bits in an entry unless said otherwise.
-
-    ``levels``: least and most number of them. ``iova_bits``: of the widest iova. ``concatenated``: index bits that the top table may have
-    beyond ``index_bits``. ``leaf_levels``: bit n is set where level n may hold leaves. ``flags``: NEXT_LEVEL, NAPOT, LEAF_RULE_AT_0,
-    NO_WRITE_ONLY. ``leaf_any``, ``leaf_flip``: above level 0, an entry is a leaf when ``(entry ^ leaf_flip) & leaf_any`` is not 0.
-    ``page``: bits that are set in every leaf of level 0. ``address``, ``high``: of a leaf; ``table``: of an entry that points to a table.
-    ``type``: the memory type; ``type_high`` is its highest bit where that stands apart, at level 0 and above. ``contiguous``: the bit of
-    the hint; ``contiguous_bits`` is log2 of the entries that it spans, by level. ``reserved_leaf``, ``reserved_table``: bits that must be
-    0, by level. ``limits``: attributes that a table entry takes away. ``leaf_set``, ``table_set``: what a built entry has anyway.
-    """
-
-    name: str
-    granule_shift: int
-    index_bits: int
-    levels: tuple[int, int]
-    iova_bits: int
-    concatenated: int
-    leaf_levels: int
-    flags: int
-    present: int
-    leaf_any: int
-    leaf_flip: int
-    page: int
-    address: int
-    table: int
-    address_shift: int
-    high: int
-    high_shift: int
-    type: int
-    type_shift: int
-    type_high: tuple[int, int]
-    software: int
-    contiguous: int
-    contiguous_bits: tuple[int, ...]
-    reserved_leaf: tuple[int, ...]
-    reserved_table: tuple[int, ...]
-    attributes: tuple[Test, ...]
-    limits: tuple[Test, ...]
-    leaf_set: int
-    table_set: int
-
-    @property
-    def granule(self) -> int:
-        """Bytes of the smallest page."""
-        return 1 << self.granule_shift
-
-    def shift(self, level: int) -> int:
-        """log2 of the bytes that one entry of ``level`` stands for."""
-        return self.granule_shift + level * self.index_bits
-
-    @property
-    def touched(self) -> int:
-        """The bits that mean nothing but accessed and dirty: the entries of one run may differ in them."""
-        return sum(test.all for test in self.attributes if test.attribute & TOUCHED and test.all.bit_count() == 1)
-
-    @property
-    def label(self) -> str:
-        """The name, with the granule where there is more than one."""
-        return f"{self.name}, {self.granule >> 10}K granule" if self.name.startswith("arm") else self.name
+from devstate.frozen import replace
+from devstate.pagetable.format import (
+    ACCESSED,
+    COHERENT,
+    CONTIGUOUS,
+    DIRTY,
+    EXECUTE,
+    GLOBAL,
+    LEAF_RULE_AT_0,
+    LEVELS,
+    NAPOT,
+    NEXT_LEVEL,
+    NO_WRITE_ONLY,
+    READ,
+    USER,
+    WRITE,
+    PageTableFormat,
+    Test,
+)
 
 
 def _bits(high: int, low: int) -> int:
@@ -196,9 +109,7 @@ _X86 = PageTableFormat(
     contiguous_bits=_NONE,
     reserved_leaf=_NONE,
     reserved_table=_NONE,
-    attributes=(
-        _on(0, READ), _on(1, WRITE), _off(63, EXECUTE), _on(2, USER), _on(5, ACCESSED), _on(6, DIRTY), _on(8, GLOBAL)
-    ),  # fmt: skip
+    attributes=(_on(0, READ), _on(1, WRITE), _off(63, EXECUTE), _on(2, USER), _on(5, ACCESSED), _on(6, DIRTY), _on(8, GLOBAL)),
     limits=(_off(1, WRITE), _off(2, USER), _on(63, EXECUTE)),
     leaf_set=_bit(0),
     table_set=_bits(2, 0) | _bit(5),
@@ -264,9 +175,7 @@ _RISCV = PageTableFormat(
     contiguous_bits=_NONE,
     reserved_leaf=(_bits(60, 54), *(_bits(60, 54) | _bit(63),) * (LEVELS - 1)),
     reserved_table=(_bits(63, 54) | _bits(7, 6) | _bit(4),) * LEVELS,
-    attributes=(
-        _on(1, READ), _on(2, WRITE), _on(3, EXECUTE), _on(4, USER), _on(6, ACCESSED), _on(7, DIRTY), _on(5, GLOBAL)
-    ),  # fmt: skip
+    attributes=(_on(1, READ), _on(2, WRITE), _on(3, EXECUTE), _on(4, USER), _on(6, ACCESSED), _on(7, DIRTY), _on(5, GLOBAL)),
     limits=(),
     leaf_set=_bit(0),
     table_set=_bit(0),
@@ -337,8 +246,9 @@ _LPAE_S2 = replace(
 def _granules(lpae: PageTableFormat) -> tuple[PageTableFormat, ...]:
     """A format of Arm at its three granules. Of 64K, bits 12 to 15 hold address bits 48 to 51; where there are none, they are zero."""
     middle = replace(
-        lpae, granule_shift=14, index_bits=11, leaf_levels=0b11, contiguous_bits=(7, 5, 0, 0, 0, 0), address=_bits(47, 14), table=_bits(47, 14)
-    )
+        lpae, granule_shift=14, index_bits=11, leaf_levels=0b11, contiguous_bits=(7, 5, 0, 0, 0, 0),
+        address=_bits(47, 14), table=_bits(47, 14),
+    )  # fmt: skip
     large = replace(
         lpae, granule_shift=16, index_bits=13, levels=(1, 3), iova_bits=52, leaf_levels=0b111, contiguous_bits=(5, 5, 0, 0, 0, 0),
         address=_bits(47, 16), table=_bits(47, 16), high=_bits(15, 12), high_shift=36,
