@@ -12,7 +12,7 @@ from devstate.handover.claims import Claims
 from devstate.handover.follow import Follow
 from devstate.handover.luo import open_luo
 from devstate.handover.model import Handover, Problem
-from devstate.handover.root import choose_root, open_root
+from devstate.handover.root import choose_root, open_cut_root, open_root
 from devstate.handover.scratch import find_scratch, open_scratch
 from devstate.handover.subtrees import open_memblock, open_metadata, open_subtree
 from devstate.layout.model import PAGE_SIZES, Environment, NodeLayout
@@ -138,6 +138,8 @@ def _open_dump(dump: DebugfsDump, name: str, page_size: int | None, registry: Re
         open_root(follow, dump.fdt, None)
     except DecodeError as error:
         raise error.at(source=name) from error
+    blobs = dict(dump.sub_fdts)
+    open_cut_root(follow, blobs)
     handover.scratch = list(dump.scratch) or None
-    _open_parts(follow, dict(dump.sub_fdts))
+    _open_parts(follow, blobs)
     return handover

@@ -12,10 +12,13 @@ from devstate.fdt.header import HEADER_SIZE, totalsize
 from devstate.fdt.reader import read_partial
 from devstate.handover.forms import best_form
 from devstate.handover.model import Subtree
+from devstate.handover.text import c_string
 from devstate.layout.model import NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from devstate.fdt.model import Fdt, Node, Property
     from devstate.handover.follow import Follow
     from devstate.layout.model import FieldLayout, Layout
@@ -135,6 +138,27 @@ def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:
     for child in layout.root.children:
         for node in fdt.root.children:
             handover.subtrees.append(_subtree(follow, child, node, pa))
+
+
+def open_cut_root(follow: Follow, names: Iterable[str]) -> None:
+    """What a root still says whose names of properties are cut off, as debugfs shows it: the compatible by its text, the address of the
+    map as the only number, clients by their nodes' names and by ``names``. Nothing happens when the root was read.
+    """
+    handover = follow.handover
+    if handover.layout is not None or handover.fdt is None:
+        return
+    root = handover.fdt.root
+    strings = [c_string(value)[0] for value in root.properties.values() if value.startswith(PREFIX.encode())]
+    numbers = [value for value in root.properties.values() if len(value) == 8 and not value.startswith(PREFIX.encode())]
+    if len(strings) != 1 or not handover.registry.names(strings[0]):
+        return
+    handover.compatible = strings[0]
+    handover.problems[:] = [each for each in handover.problems if each.code != "kho-compatible"]
+    handover.layout = root_layout(follow, handover.fdt, strings[0])
+    if len(numbers) == 1:
+        handover.memory_map_pa = int.from_bytes(numbers[0], follow.order)
+    clients = dict.fromkeys([*(node.name for node in root.children), *names])
+    handover.subtrees += [Subtree(name, None, None) for name in clients]
 
 
 def _subtree(follow: Follow, layout: NodeLayout, node: Node, base: int | None) -> Subtree:
