@@ -132,7 +132,8 @@ def take(origin: Origin) -> Taken:
     LimitError above METADATA_MAX; UsageError when the root FDT is not in the memory.
     """
     for _ in range(ATTEMPTS):
-        edges = _metadata(origin, origin.open())
+        live = origin.open()
+        edges = _metadata(origin, live)
         if total(edges) > METADATA_MAX:
             raise LimitError(
                 "more metadata than is held in memory", source=origin.memory.source, pa=origin.fdt_pa,
@@ -141,7 +142,7 @@ def take(origin: Origin) -> Taken:
         memory = _copy(origin.memory, edges)
         handover = origin.open(memory)
         changed = changed_pages(memory, origin)
-        if not changed and edges == _metadata(origin, handover):
+        if not changed and edges == _metadata(origin, handover) and _damage(live) == _damage(handover):
             return Taken(handover, memory, edges, 0)
     return Taken(handover, memory, edges, changed or 1)
 
@@ -149,6 +150,11 @@ def take(origin: Origin) -> Taken:
 def _metadata(origin: Origin, handover: Handover) -> array[int]:
     scratch = _scratch(origin, handover)
     return metadata_edges(handover, None if scratch is None else (scratch[0], min(scratch[1], SCRATCH_MAX * ENTRY)))
+
+
+def _damage(handover: Handover) -> list[tuple[str, int | None]]:
+    """Where it is damaged: a link that was set after the first walk leads out of the copy."""
+    return [(problem.code, problem.pa) for problem in handover.problems]
 
 
 def _scratch(origin: Origin, handover: Handover) -> tuple[int, int] | None:
@@ -192,10 +198,9 @@ def save(origin: Origin, file: IO[bytes], wanted: Wanted) -> Capture:
     When the metadata changes while contents are copied and ``file`` can be written again, it is, at most ATTEMPTS times. Errors as take();
     OSError from writing, DecodeError when memory cannot be read that was there before.
     """
-    shaky: tuple[str, ...] = ()
     for _ in range(ATTEMPTS):
         taken = take(origin)
-        made = _save(origin, taken, file, wanted, shaky)
+        made = _save(origin, taken, file, wanted)
         changed = changed_pages(taken.memory, origin)
         if not changed:
             return made
@@ -214,7 +219,7 @@ def _is_rewritable(file: IO[bytes]) -> bool:
         return file.seekable()
 
 
-def _save(origin: Origin, taken: Taken, file: IO[bytes], wanted: Wanted, shaky: tuple[str, ...]) -> Capture:
+def _save(origin: Origin, taken: Taken, file: IO[bytes], wanted: Wanted, shaky: tuple[str, ...] = ()) -> Capture:
     handover, memory = taken.handover, taken.memory
     kept = preserved_edges(handover)
     reached = content_edges(handover) if wanted.content else kept[:0]

@@ -35,8 +35,6 @@ from devstate.memory.physmem import MAX_REGIONS, PhysMemory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from devstate.handover.carrier import Carrier
     from devstate.handover.host import Host
     from devstate.layout.registry import Registry
@@ -142,19 +140,12 @@ class _Search:
         layout = self.registry.layout(names[0], self.environment) if names else None
         if layout is None or not isinstance(layout.root, NodeLayout) or layout.root.properties[0].target is None:
             return None
-        for pa in self._addresses(values):
+        for pa in (int.from_bytes(value, self.environment.byte_order) for value in values if len(value) == 8):
             handover = Handover(self.memory.source, self.memory, self.environment, self.registry, Claims())
             handover.preserved = read_memory_map(Follow(handover), layout.root.properties[0].target, pa)
             if handover.preserved is not None and 0 < len(handover.preserved.map) <= MAX_REGIONS // 2:
                 return PhysMemory(present(self.memory, preserved_edges(handover))[:MAX_REGIONS], source=self.memory.source)
         return None
-
-    def _addresses(self, values: list[bytes]) -> Iterator[int]:
-        """The values that may be the address of a memory map."""
-        for value in values:
-            pa = int.from_bytes(value, self.environment.byte_order)
-            if len(value) == 8 and pa and pa % self.environment.page_size == 0 and self.memory.contains(pa, self.environment.page_size):
-                yield pa
 
     def scratch(self, side: str, carrier: Carrier | None, dump: DebugfsDump | None) -> tuple[tuple[int, int] | None, tuple[str, ...]]:
         """((address, bytes) of the scratch array or None, what to say about that)."""

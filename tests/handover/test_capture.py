@@ -194,83 +194,119 @@ def test_chunks_and_bitmaps() -> None:
 # ---- memory that changes ----
 
 
-@pytest.fixture
-def changing(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bytes | None]], Origin]:
-    """Make an origin of a file that cannot be mapped. At each read of it, what the given function returns for the number of the read is
-    first written into the metadata page of kexec-metadata."""
-    path = tmp_path / "kcore"
-    save(origin(shipped / "small-7.3.core.zst"), path.open("wb"), Wanted())
-    core = open_input(str(path))
-    assert core.memory is not None
-    data = path.read_bytes()
-    at = data.index(b"\x01\0\0\0" + b"7.3.4\0")
-    pread = os.pread
+Change = Callable[[int], bytes | None]
 
-    def make(change: Callable[[int], bytes | None]) -> Origin:
-        fd = os.open(path, os.O_RDWR)
-        reads = 0
+METADATA_PA, LUO_PA = 0x2306000, 0x23E2000
+"""Where kexec-metadata and luo_ser are in small-7.3."""
+
+
+class Changing:
+    """small-7.3 as a file that cannot be mapped, and whose memory changes while it is read."""
+
+    def __init__(self, path: Path, patch: pytest.MonkeyPatch) -> None:
+        self.fd = os.open(path, os.O_RDWR)
+        self.origin = origin_of(open_data(FileBytes(self.fd, 0, 1 << 47, "kcore"), source="kcore"), Registry.shipped())
+        self.patch = patch
+
+    def write(self, pa: int, data: bytes) -> None:
+        """Change memory now."""
+        region = next(region for region in self.origin.memory.regions if region.start <= pa < region.end)
+        assert isinstance(region.data, FileBytes)
+        os.pwrite(self.fd, data, region.data.start + pa - region.start)
+
+    def on_read(self, pa: int, change: Change) -> None:
+        """From now on, write what ``change`` returns for the number of a read, before that read."""
+        pread, reads = os.pread, 0
 
         def changed(file: int, size: int, offset: int) -> bytes:
             nonlocal reads
-            if file == fd:
+            if file == self.fd:
                 reads += 1
                 new = change(reads)
                 if new is not None:
-                    os.pwrite(fd, new, at + 4)
+                    self.write(pa, new)
             return pread(file, size, offset)
 
-        made = origin_of(open_data(FileBytes(fd, 0, 1 << 47, "kcore"), source="kcore"), Registry.shipped())
-        monkeypatch.setattr(os, "pread", changed)
-        return made
+        self.patch.setattr(os, "pread", changed)
 
-    return make
+    def after_save(self, pa: int, data: bytes) -> None:
+        """Change memory once, when contents were written for the first time."""
+        save_once = capture._save
+
+        def then_change(*arguments: object) -> Capture:
+            made = save_once(*arguments)  # type: ignore[arg-type]  # handed on
+            self.patch.setattr(capture, "_save", save_once)
+            self.write(pa, data)
+            return made
+
+        self.patch.setattr(capture, "_save", then_change)
 
 
-def test_memory_that_stands_still(changing: Callable[[Callable[[int], bytes | None]], Origin]) -> None:
+@pytest.fixture
+def changing(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changing:
+    path = tmp_path / "kcore"
+    with path.open("wb") as file:
+        save(origin(shipped / "small-7.3.core.zst"), file, Wanted())
+    return Changing(path, monkeypatch)
+
+
+def test_memory_that_stands_still(changing: Changing) -> None:
     """A live file gives the same as a mapped one."""
-    made, source = captured(changing(lambda read: None))
+    made, source = captured(changing.origin)
     assert ((), "7.3.4") == (made.missing, source.handover.release if source.handover else None)
 
 
-@pytest.mark.parametrize("when", [1, 20, 25, 30, 40, 60])
-def test_memory_that_changes_once(changing: Callable[[Callable[[int], bytes | None]], Origin], when: int) -> None:
+@pytest.mark.parametrize("when", range(1, 62, 4))
+def test_memory_that_changes_once(changing: Changing, when: int) -> None:
     """Whenever it does, the core holds the later state, whole, and nothing is amiss."""
-    made, source = captured(changing(lambda read: b"7.3.5\0" if read == when else None))
+    changing.on_read(METADATA_PA + 4, lambda read: b"7.3.5\0" if read == when else None)
+    made, source = captured(changing.origin)
     after = open_handover(source)
     assert after.metadata is not None
     assert ("7.3.5", "7.3.5") == (after.metadata.previous_release, made.note.release)
     assert not any("kept changing" in text for text in made.missing)
 
 
-def test_memory_that_never_stands_still(changing: Callable[[Callable[[int], bytes | None]], Origin]) -> None:
+@pytest.mark.parametrize("when", range(1, 20))
+def test_sessions_that_appear(changing: Changing, when: int) -> None:
+    """Whenever LUO's link is set, what it leads to is in the core: pages that the first walk did not know of are copied too."""
+    whole = bytes(changing.origin.memory.read(LUO_PA + 16, 8))
+    changing.write(LUO_PA + 16, bytes(8))
+    changing.on_read(LUO_PA + 16, lambda read: whole if read == when else None)
+    made, source = captured(changing.origin)
+    after = open_handover(source)
+    assert after.luo is not None
+    assert ([], 4, 1421312) == (after.problems, len(after.files), made.content)
+
+
+def test_memory_that_never_stands_still(changing: Changing) -> None:
     """The attempts are limited, and the note says what is wrong."""
-    made, source = captured(changing(lambda read: b"7.3.%d\0" % (read % 10)))
+    changing.on_read(METADATA_PA + 4, lambda read: b"7.3.%d\0" % (read % 10))
+    made, source = captured(changing.origin)
     assert any(text.startswith("metadata kept changing while it was copied (1 pages") for text in made.missing)
     assert any(text.startswith("metadata changed (1 pages) while contents were copied") for text in made.missing)
     assert source.handover is not None and "may not be consistent" in (source.handover.missing or "")
 
 
-def test_change_while_a_pipe_is_written(changing: Callable[[Callable[[int], bytes | None]], Origin]) -> None:
+def test_change_while_contents_are_written(changing: Changing) -> None:
+    """The core is written anew, and nothing of the longer one before is left behind it."""
+    changing.after_save(LUO_PA + 16, bytes(8))
+    out, again = io.BytesIO(), io.BytesIO()
+    made = save(changing.origin, out, Wanted())
+    save(changing.origin, again, Wanted())
+    assert ((), 0) == (made.missing, made.content)
+    assert again.getvalue() == out.getvalue()
+
+
+def test_change_while_a_pipe_is_written(changing: Changing) -> None:
     """What is written once cannot be written again: it is said, though the note cannot."""
 
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
             return False
 
-    still = changing(lambda read: None)
-    out = Pipe()
-    real = capture._save
-
-    def then_change(*arguments: object) -> Capture:
-        made = real(*arguments)  # type: ignore[arg-type]  # handed on
-        region = next(region for region in still.memory.regions if region.start <= 0x2306000 < region.end)
-        assert isinstance(region.data, FileBytes)
-        os.pwrite(region.data.fd, b"7.3.5\0", region.data.start + 0x2306004 - region.start)
-        return made
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(capture, "_save", then_change)
-        made = save(still, out, Wanted())
+    changing.after_save(METADATA_PA + 4, b"7.3.5\0")
+    made = save(changing.origin, Pipe(), Wanted())
     assert ("metadata changed (1 pages) while contents were copied: they may not belong together",) == made.missing
     assert made.note.missing is None
 
@@ -289,6 +325,14 @@ def test_memory_that_vanishes(shipped: Path) -> None:
 
 
 # ---- limits and damage ----
+
+
+def test_limit_of_the_scratch_array(shipped: Path) -> None:
+    """An array that claims a terabyte takes the pages of as many entries as are read."""
+    memory = edited(shipped / "small-7.3.core.zst", {})
+    regions = [*memory.regions, MemoryRegion(0x7000_0000, 2 << 20, memoryview(bytes(2 << 20)))]
+    made, _ = captured(Origin(PhysMemory(regions), 0x2300000, Registry.shipped(), scratch=(0x7000_0000, 1 << 40)))
+    assert 102400 + (1 << 20) == made.metadata
 
 
 def test_limit_of_metadata(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,35 @@ def test_scratch_is_nowhere(live_host: LiveHost) -> None:
     assert ("scratch array: debugfs does not show its entries",) == found(live_host).missing
 
 
+def test_scratch_that_begins_with_nothing(live_host: LiveHost) -> None:
+    """An array whose first entry is empty begins as any page of zeros does: it is not looked for."""
+    live_host.debugfs()
+    for name in ("phys", "len"):
+        live_host.file(f"sys/kernel/debug/kho/out/scratch_{name}", b"0x0\n0x15000000\n")
+    assert ("scratch array: not looked for in 0x175000 bytes of memory",) == found(live_host).missing
+
+
+def test_debugfs_and_memory_disagree(live_host: LiveHost) -> None:
+    """Subtrees that only one of them has."""
+    live_host.debugfs()
+    live_host.file("sys/kernel/debug/kho/out/sub_fdts/gone", b"x")
+    (live_host.sys / "kernel/debug/kho/out/sub_fdts/LUO").unlink()
+    origin = found(live_host)
+    assert origin.dump is not None
+    assert [
+        "debugfs shows out/sub_fdts/gone, which is not in the root FDT",
+        "debugfs does not show the subtree LUO",
+    ] == list(disagreements(take(origin).handover, origin.dump))
+
+
+def test_damage_is_not_explained_away(live_host: LiveHost) -> None:
+    """On the outgoing side, and in an input, nothing has been used up: no reason is given. A bad link to the map is said of the map."""
+    live_host.write(FDT + 0x60, b"\x01")
+    handover = take(found(live_host, fdt=FDT)).handover
+    for side in ("out", None):
+        assert ["memory map: the memory map is not at a page boundary at 0x2300060"] == list(missing_parts(handover, side))
+
+
 def test_before_the_reboot(live_host: LiveHost) -> None:
     """LUO's struct leads nowhere until the reboot serialises: that is said."""
     luo = live_host.handover.subtree("LUO")
@@ -244,10 +273,12 @@ def test_carriers_that_are_none(live_host: LiveHost) -> None:
     live_host.setup_data(FDT, 4096, 1)
     assert read_carrier(*place, Registry.shipped(), "little") is None
     live_host.chosen()
-    for name, data in (("#size-cells", (9).to_bytes(4, "big")), ("#size-cells", b""), ("chosen/linux,kho-fdt", bytes(12))):
+    for name, data in (("#size-cells", b""), ("chosen/linux,kho-fdt", bytes(12)), ("chosen/linux,kho-fdt", bytes(20))):
         live_host.chosen()
         live_host.file(f"proc/device-tree/{name}", data)
         assert read_carrier(*place, Registry.shipped(), "little") is None
+    live_host.chosen(cells=(3, 1))
+    assert read_carrier(*place, Registry.shipped(), "little") is None
 
 
 def test_limit_of_setup_data(live_host: LiveHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,9 +433,12 @@ def test_page_size(live_host: LiveHost) -> None:
     """What the user says goes before what the kernel says; 4K where nobody does; nonsense is refused."""
     live_host.debugfs()
     host = live_host.host()
-    live_host.file("proc/kcore", kcore([(pa, bytes(data)) for pa, data in live_host.regions], info=b""))
-    assert 4096 == find_live(host, Registry.shipped()).page_size
     assert 16384 == find_live(host, Registry.shipped(), page_size=16384, fdt=FDT).page_size
+    regions = [(pa, bytes(data)) for pa, data in live_host.regions]
+    live_host.file("proc/kcore", kcore(regions, info=b"PAGESIZE=65536\n"))
+    assert 65536 == find_live(host, Registry.shipped(), fdt=FDT).page_size
+    live_host.file("proc/kcore", kcore(regions, info=b""))
+    assert 4096 == find_live(host, Registry.shipped()).page_size
     with pytest.raises(UsageError, match="the page size is one of"):
         find_live(host, Registry.shipped(), page_size=5000)
 
