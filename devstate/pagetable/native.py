@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from devstate.pagetable.radix import RadixShape, Run
 
 try:
-    from devstate._core import ffi, lib
+    from devstate._core import ffi as ffi  # both are for the other modules here too
+    from devstate._core import lib as lib
 except ImportError:
     ffi = lib = None
 
