@@ -50,7 +50,7 @@ class Plan(Piece):
             self.add(field)
         self.format = format_of(layout, self)
         self.takes = [(_bits(field, piece) if field.width is not None else piece.take, at) for field, piece, at in self.fields]
-        self.flat = all(take is tuple.__getitem__ for take, _ in self.takes) and self.width == len(self.takes)
+        self.flat = all(take is tuple.__getitem__ for take, _ in self.takes)
         self.take = self.take_record
         if not self.flexible and self.size != struct.size:
             raise SchemaError(f"the fields take {self.size} of {struct.size} bytes", path=struct.name)

@@ -43,11 +43,11 @@ def reference_encode(schema: Schema, values: dict[str, Any], environment: Enviro
 
 
 def plain(value: Any) -> Any:
-    """A record or a construct Container as dicts (``_io`` left out), arrays as lists; ints and bytes as they are."""
+    """A record or a construct Container as dicts, arrays as lists; ints and bytes as they are."""
     if isinstance(value, Record):
         return {name: plain(each) for name, each in fields(value)}
     if isinstance(value, construct.Container):
-        return {name: plain(each) for name, each in value.items() if name != "_io"}
+        return {name: plain(each) for name, each in dict.items(value)}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     return value

@@ -75,13 +75,13 @@ def _number_shown(field: FieldLayout, value: int) -> Any:
 def _text(data: bytes) -> str | None:
     """The printable text in a NUL-terminated, NUL-padded array; None when it is anything else."""
     text = data.rstrip(b"\0")
-    if len(text) == len(data) or b"\0" in text:
+    if len(text) == len(data):
         return None
     try:
         shown = text.decode()
     except UnicodeDecodeError:
         return None
-    return shown if shown.isprintable() else None
+    return shown if shown.isprintable() else None  # a NUL before the end is not printable either
 
 
 def _arm_shown(layout: Layout, record: Record, field: FieldLayout) -> dict[str, Any]:

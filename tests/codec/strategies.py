@@ -29,6 +29,7 @@ from devstate.schema import (
     Field,
     Flags,
     FlexArray,
+    Int,
     KernelPointer,
     MustBeZero,
     Opaque,
@@ -51,7 +52,8 @@ from devstate.schema import (
 NAMES = ("count", "index", "items", "keys", "fields", "layout", "self", "data", "value", "class", "arm", "hex", "x", "y", "slots", "offset")
 """Names that collide with a method of a tuple, a dict or a record, or with a word of Python, before harmless ones."""
 
-INTS = (U8, U16, U32, U64, S8, S16, S32, S64, U16be, U32be, U64be, U16le, U32le, U64le)
+S16be, S64le = Int(2, signed=True, order="big"), Int(8, signed=True, order="little")
+INTS = (U8, U16, U32, U64, S8, S16, S32, S64, U16be, U32be, U64be, U16le, U32le, U64le, S16be, S64le)
 environments = st.builds(Environment, st.sampled_from(PAGE_SIZES), st.sampled_from(("little", "big")))
 
 

@@ -17,7 +17,7 @@ from devstate.errors import TruncatedError, UsageError
 from devstate.layout.lower import lower
 from devstate.layout.model import Environment, Layout
 from devstate.layout.registry import Registry
-from devstate.schema import U16, Bits, Raw, Struct
+from devstate.schema import U16, U64, Bits, Raw, Struct
 
 from .strategies import contents, environments, schema_of, structs
 from .test_decode import layout_of
@@ -133,3 +133,9 @@ def test_small_units() -> None:
     assert [1, 1, 1] == found["low"].tolist()
     assert [0x432] * 3 == found["high"].tolist()
     assert np.dtype(np.uint16) == found["high"].dtype
+
+
+def test_whole_unit() -> None:
+    """A bit-field that is its whole unit is native too."""
+    found = columns(layout_of(Struct("s", "all" / Bits(U64, 64)), order="big"), None, bytes(7) + b"\5")
+    assert ([5], np.dtype(np.uint64)) == (found["all"].tolist(), found["all"].dtype)

@@ -291,6 +291,8 @@ def test_union_arms() -> None:
     assert views[2] is not None and (1, (2, 3)) == (views[2][1].a, views[2][1].b)
     assert ("text", b"\x01\x02\x03\x04\x05") == views[3]
     assert all(each == encode(layout, decode(layout, each)) for each in data.values())
+    untagged = layout_of(Struct("s", "u" / Union(first=(7, U16), second=(8, U8))))
+    assert ("first", 0x0201) == arm(untagged, decode(untagged, b"\1\2"), "u")
     with pytest.raises(DecodeError):
         arm(layout, decode(layout, data[1]), "type")
 
@@ -311,6 +313,17 @@ def test_decode_at() -> None:
     assert ("test.core", 0x1000, 64) == (caught.value.source, caught.value.pa, caught.value.offset)
 
 
+def test_decode_at_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count in memory is held to the limit before the rest is read."""
+    memory = memory_with(0, struct.pack("<QQ", 1, 3) + bytes(192))
+    monkeypatch.setattr(decode_module, "ELEMENTS_MAX", 3)
+    assert 3 == len(decode_at(luo(), memory, 0, "luo_flb_header_ser").flbs)
+    monkeypatch.setattr(decode_module, "ELEMENTS_MAX", 2)
+    with pytest.raises(LimitError) as caught:
+        decode_at(luo(), memory, 0, "luo_flb_header_ser")
+    assert ("test.core", 0, "luo_flb_header_ser") == (caught.value.source, caught.value.pa, caught.value.path)
+
+
 def test_decode_at_flexible() -> None:
     """A counted array is read as long as it says, if that is there; an area-counted one needs the size."""
     flbs = struct.pack("<QQ", 1, 2) + bytes(128)
@@ -326,15 +339,17 @@ def test_decode_at_flexible() -> None:
     assert 3 == len(decode_at(layout, memory_with(0, bytes(64)), 0, size=32).tail.all)
 
 
-def test_records_of_layouts_without_end() -> None:
+def test_records_of_layouts_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that makes layouts without end does not grow: plans and classes are dropped, and made again."""
     from devstate.codec import plan, record
 
     first = layout_of(Struct("s", "a" / U8))
     for _ in range(record._CLASSES_MAX + 2):
         record.record_class(StructLayout("s", 0, 1, True, ()))
-        plan._PLANS.setdefault((id(object()), None), plan_of(first))
-    assert len(record._CLASSES) <= record._CLASSES_MAX
+    monkeypatch.setattr(plan, "_PLANS_MAX", 10)
+    for _ in range(30):
+        plan_of(layout_of(Struct("s", "a" / U8)))
+    assert (True, True) == (len(record._CLASSES) <= record._CLASSES_MAX, len(plan._PLANS) <= 10)
     assert isinstance(decode(first, b"\1"), Record)
 
 

@@ -127,8 +127,9 @@ def test_other_struct() -> None:
     file = decode(luo(), bytes(64), "luo_file_ser")
     older = Registry.shipped().layout("luo-v4", Environment())
     assert bytes(64) == encode(older, file, "luo_file_ser")
-    with pytest.raises(EncodeError):
-        encode(luo(), file, "luo_session_ser")
+    for other in ("luo_session_ser", "luo_flb_ser"):  # of another length, of the same
+        with pytest.raises(EncodeError):
+            encode(luo(), file, other)
     with pytest.raises(EncodeError):
         encode(luo(), type(file)((b"", 1)), "luo_file_ser")
     with pytest.raises(UsageError):

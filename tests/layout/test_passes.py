@@ -15,7 +15,7 @@ from devstate.schema import U8, U16, U32, U64, Array, KernelPointer, Phys, Schem
 
 from .test_lower import lowered
 
-CLEAN = Struct("clean", "a" / U64, "b" / Phys(Struct("entry", "x" / U64)))
+CLEAN = Struct("clean", "a" / U64, "c" / U16, "d" / U16, "e" / U32, "b" / Phys(Struct("entry", "x" / U64)))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ CLEAN = Struct("clean", "a" / U64, "b" / Phys(Struct("entry", "x" / U64)))
         (holes, Struct("s", "a" / U8, "b" / U32), "t.s._pad1", 1),
         (holes, Struct("s", "a" / U32, "b" / U8), "t.s._pad5", 5),
         (misaligned, Struct("s", "a" / U8, "b" / U32, packed=True), "t.s.b", 1),
+        (misaligned, Struct("s", "a" / U32, "b" / U64, packed=True), "t.s.b", 4),
         (kernel_pointers, Struct("s", "a" / U64, "b" / KernelPointer()), "t.s.b", 8),
         (shadows, Struct("s", "items" / U16), "t.s.items", 0),
     ],
