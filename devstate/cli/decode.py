@@ -6,7 +6,8 @@ The file holds the record and nothing else; `devstate encode` makes the same byt
 
 from __future__ import annotations
 
-from devstate.errors import DecodeError, LimitError, UsageError
+from devstate.cli.inputs import add_environment, open_environment, open_registry
+from devstate.errors import DecodeError, LimitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what chooses a layout: shared by decode and encode."""
     parser.add_argument("--as", dest="format", required=True, metavar="COMPATIBLE", help="format: a compatible, schema name or struct name")
     parser.add_argument("--struct", metavar="NAME", help="a struct of the format other than its root")
-    parser.add_argument("--page-size", type=int, default=4096, metavar="N", help="page size of the kernel (default 4096)")
-    parser.add_argument("--byte-order", choices=("little", "big"), default="little", help="byte order of the kernel (default little)")
+    add_environment(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,13 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen(args: argparse.Namespace) -> tuple[Layout, str | None]:
-    """The layout and struct that the arguments name. UsageError when there is none."""
-    from devstate.layout.model import PAGE_SIZES, Environment
-    from devstate.layout.registry import Registry
-
-    if args.page_size not in PAGE_SIZES:
-        raise UsageError(f"no kernel has pages of {args.page_size} bytes; --page-size is one of {', '.join(map(str, PAGE_SIZES))}")
-    layout = Registry.shipped().find(args.format, Environment(args.page_size, args.byte_order))
+    """The layout and struct that the arguments name. UsageError when there is none, SchemaError for schemas that cannot be loaded."""
+    layout = open_registry(args.schemas).find(args.format, open_environment(args))
     by_struct = args.format not in (layout.name, layout.compatible) and any(each.name == args.format for each in layout.structs)
     return layout, args.struct or (args.format if by_struct else None)
 

@@ -57,6 +57,18 @@ def test_standard_streams(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.
     assert FILE == capsysbinary.readouterr().out
 
 
+def test_own_schemas(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schema of the user's own works like a shipped one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "mine.py").write_text(
+        "from devstate.schema import U16, Schema, Struct\n"
+        "SCHEMAS = [Schema(compatible='mine-v1', doc='d', source='s', status='project', root=Struct('mine', 'a' / U16))]\n"
+    )
+    (tmp_path / "in").write_bytes(b"\2\1")
+    assert 0 == call(decode_verb, "--as", "mine-v1", "--schemas", str(tmp_path / "mine.py"), str(tmp_path / "in"))
+    assert {"a": 0x102} == json.loads(capsys.readouterr().out)
+
+
 def test_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Page size and byte order are those that the command line says."""
     (tmp_path / "in").write_bytes((5).to_bytes(8, "big") * 2048)
