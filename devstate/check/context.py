@@ -10,9 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devstate.check.reader import Release
     from devstate.handover.model import Handover, PreservedFile, Problem
     from devstate.handover.ownership import Ownership
+    from devstate.layout.release import Release
 
 
 SECTION = 128 << 20

@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 1 when one is at or above --fail-on. Errors as open_input() and open_handover()."""
-    from devstate.check.reader import parse_release
     from devstate.check.run import check
     from devstate.cli.command import FINDINGS, OK
     from devstate.errors import UsageError
     from devstate.finding import Severity
+    from devstate.layout.release import parse_release
 
     if arguments.kernel is not None and parse_release(arguments.kernel) is None:
         raise UsageError(f"{arguments.kernel!r} is no kernel release; expected two numbers, such as 7.3 or 7.3-rc2")

@@ -11,9 +11,9 @@ Reference  luo_file_deserialize() in kernel/liveupdate/luo_file.c
 
 from __future__ import annotations
 
-from devstate.check.reader import writes
 from devstate.check.rule import Rule, field_pa
 from devstate.finding import Reaction, Severity
+from devstate.layout.release import writes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

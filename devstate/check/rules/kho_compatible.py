@@ -11,9 +11,9 @@ Reference  kho_populate() in kernel/liveupdate/kexec_handover.c
 
 from __future__ import annotations
 
-from devstate.check.reader import accepted
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.layout.release import accepted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

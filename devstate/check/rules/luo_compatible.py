@@ -10,9 +10,9 @@ Reference  luo_early_startup() in kernel/liveupdate/luo_core.c
 
 from __future__ import annotations
 
-from devstate.check.reader import accepted
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.layout.release import accepted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ Reference  cab056f2aae7
 
 from __future__ import annotations
 
-from devstate.check.reader import writes
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.layout.release import writes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Which kernel reads, and what it accepts."""
+"""Kernel releases, and what the kernels of each write and accept."""
 
 from __future__ import annotations
 
 import pytest
 
-from devstate.check.reader import Release, accepted, parse_release, writes
 from devstate.layout.registry import Registry
+from devstate.layout.release import Release, accepted, parse_release, writes
 
 
 @pytest.mark.parametrize(
