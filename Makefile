@@ -51,7 +51,7 @@ check: lint types
 	for tool in $(GENERATORS); do $(BIN)/python $$tool --check || exit 1; done
 
 lint: $(VENV)/.developed
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 
 types: $(VENV)/.developed
 	$(BIN)/mypy

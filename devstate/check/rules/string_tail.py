@@ -11,9 +11,8 @@ Reference  strscpy_pad() in the writers under kernel/liveupdate
 
 from __future__ import annotations
 
-from devstate.check.strings import text_fields
-
 from devstate.check.rule import Rule
+from devstate.check.strings import text_fields
 from devstate.finding import Reaction, Severity
 
 TYPE_CHECKING = False
