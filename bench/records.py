@@ -48,7 +48,7 @@ def run() -> list[Row]:
             "compiled": lambda: compiled.parse(data),
             "dissect": lambda: dissected(data),
         },
-        rounds=5,
+        rounds=9,
     )
     ours, each = seconds["objects"], 1e9 / COUNT
     return [
