@@ -19,6 +19,8 @@ from devstate.pagetable.preserved import PA_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy
     import numpy.typing
 
@@ -31,6 +33,9 @@ FEW = 4096
 
 ADDRESS_END = (1 << 64) - 1
 """Ends of ranges are cut here, so that they fit into 64 bits: the last byte of the address space is nobody's memory."""
+
+AUDITED_TIMES = 2
+"""Folio arrays that belong to one file each are in the memory once; with twice as much, arrays that overlap are still told."""
 
 FAULTS = (
     "pfn-zero",
@@ -71,6 +76,17 @@ def audit_file(handover: Handover, file: PreservedFile) -> FolioAudit | None:
     pages = -(-file.size // page_size)
     few = len(records) <= FEW * RECORD_SIZE
     return (audit_few if few else audit_many)(records, handover.preserved, pages, page_size, handover.environment.byte_order, form)
+
+
+def audit_files(handover: Handover) -> Iterator[tuple[PreservedFile, FolioAudit]]:
+    """The audit of each file that has one, as long as the arrays together claim no more than AUDITED_TIMES the memory that is there."""
+    left = AUDITED_TIMES * handover.memory.size if handover.memory is not None else 0
+    for file in handover.files:
+        size = (file.nr_folios or 0) * RECORD_SIZE
+        audit = audit_file(handover, file) if size <= left else None
+        if audit is not None:
+            left -= size
+            yield file, audit
 
 
 def audit_few(
@@ -161,9 +177,9 @@ def audit_many(
     faults = {name: (int(mask.sum()), int(numbers[mask.argmax()])) for name, mask in masks.items() if mask.any()}
     if not used.all():
         faults["pfn-zero"] = (int((~used).sum()), int((~used).argmax()))
-    extents = _merge_columns(pa[real], pa[real] + size[real] * np.uint64(page_size))
+    extents = merge_columns(pa[real], pa[real] + size[real] * np.uint64(page_size))
     inside = index < np.uint64(pages)
-    spans = _merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(pages)))
+    spans = merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(pages)))
     present, missing = _whole(spans, pages)
     return FolioAudit(len(words), _listed(faults), extents, present, missing)
 
@@ -203,7 +219,8 @@ def merge(pairs: list[tuple[int, int]]) -> array[int]:
     return out
 
 
-def _merge_columns(starts: numpy.typing.NDArray[numpy.uint64], ends: numpy.typing.NDArray[numpy.uint64]) -> array[int]:
+def merge_columns(starts: numpy.typing.NDArray[numpy.uint64], ends: numpy.typing.NDArray[numpy.uint64]) -> array[int]:
+    """The same as :func:`merge`, from the columns of starts and ends; none of them is cut."""
     import numpy as np
 
     out = array("Q")
@@ -225,6 +242,9 @@ def _repeated(values: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArra
     """Which values occurred before, in the order of the array."""
     import numpy as np
 
+    ordered = values if (values[1:] > values[:-1]).all() else np.sort(values)
+    if (ordered[1:] != ordered[:-1]).all():
+        return np.zeros(len(values), bool)
     again = np.ones(len(values), bool)
     again[np.unique(values, return_index=True)[1]] = False
     return again

@@ -2,7 +2,8 @@
 """Who owns the preserved memory: all claims together, what two of them share, and what nobody claims.
 
 Claims of metadata come one by one from the walk, those of file contents as merged ranges from the folio audits. Ranges are
-[start, end) in bytes, in arrays of edges (start and end in turn).
+[start, end) in bytes, in arrays of edges (start and end in turn). Few ranges are put together in plain Python, many by columns: both
+forms give the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 from devstate.frozen import frozen
-from devstate.handover.folios import audit_file, merge
+from devstate.handover.folios import ADDRESS_END, FEW, audit_files, merge, merge_columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,48 +50,94 @@ class Ownership:
         return sum(self.unowned[1::2]) - sum(self.unowned[0::2])
 
 
+class Spans:
+    """Ranges with their owners, in columns: ``owners`` are numbers in ``names``."""
+
+    __slots__ = ("ends", "names", "owners", "starts")
+
+    def __init__(self) -> None:
+        self.starts = array("Q")
+        self.ends = array("Q")
+        self.owners = array("Q")
+        self.names: list[str] = []
+
+    def add(self, name: str, starts: array[int], ends: array[int]) -> None:
+        """Take in the ranges of one owner."""
+        self.starts.extend(starts)
+        self.ends.extend(ends)
+        self.owners.extend(array("Q", [len(self.names)]) * len(starts))
+        self.names.append(name)
+
+    def pages(self, page: int) -> array[int]:
+        """The whole pages that the ranges touch, as merged edges."""
+        if len(self.starts) <= FEW:
+            pairs = [(start, end) for start, end in zip(self.starts, self.ends, strict=True) if start < end]
+            return merge([(start - start % page, -(-end // page) * page) for start, end in pairs])
+        import numpy as np
+
+        size = np.uint64(page)
+        starts, ends = np.frombuffer(self.starts, np.uint64), np.frombuffer(self.ends, np.uint64)
+        ends = np.where(ends > starts, np.minimum(ends, np.uint64(ADDRESS_END - 2 * page)), np.uint64(0))
+        return merge_columns(starts - starts % size, ends + (size - ends % size) % size)
+
+    def shared(self) -> Iterator[Shared]:
+        """Overlaps of the ranges, each with the range before that reaches furthest; the first SHARED_MAX, ascending."""
+        if len(self.starts) <= FEW:
+            yield from self._shared_few()
+            return
+        import numpy as np
+
+        starts, ends, owners = (np.frombuffer(each, np.uint64) for each in (self.starts, self.ends, self.owners))
+        sort = np.lexsort((owners, ends, starts))
+        starts, ends, owners = starts[sort], ends[sort], owners[sort]
+        reach = np.maximum.accumulate(ends)
+        furthest = np.maximum.accumulate(np.where(np.append(True, ends[1:] > reach[:-1]), np.arange(len(ends)), 0))
+        again = np.flatnonzero((starts[1:] < reach[:-1]) & (ends[1:] > starts[1:]))[:SHARED_MAX] + 1
+        for at in again.tolist():
+            first, second = (self.names[int(owners[each])] for each in (furthest[at - 1], at))
+            yield Shared(int(starts[at]), int(min(reach[at - 1], ends[at])), first, second)
+
+    def _shared_few(self) -> Iterator[Shared]:
+        end, owner, found = 0, 0, 0
+        for start, stop, number in sorted(zip(self.starts, self.ends, self.owners, strict=True)):
+            if start < end and stop > start:
+                yield Shared(start, min(end, stop), self.names[owner], self.names[number])
+                found += 1
+                if found == SHARED_MAX:
+                    return
+            if stop > end:
+                end, owner = stop, number
+
+
 def find_owners(handover: Handover) -> Ownership:
     """Audit every file and put all claims together."""
+    spans = Spans()
+    for claim in handover.claims.items:
+        if claim.start < ADDRESS_END:
+            spans.add(claim.path, array("Q", [claim.start]), array("Q", [min(claim.start + claim.size, ADDRESS_END)]))
     audits: dict[str, FolioAudit] = {}
-    ranges: list[tuple[int, int, str]] = [(each.start, each.start + each.size, each.path) for each in handover.claims.items]
+    for file, audit in audit_files(handover):
+        audits[file.path] = audit
+        spans.add(file.path, audit.extents[0::2], audit.extents[1::2])
     for file in handover.files:
-        audit = audit_file(handover, file)
-        if audit is not None:
-            audits[file.path] = audit
-            ranges += [(start, end, file.path) for start, end in _pairs(audit.extents)]
         if file.pages is not None:
             size = file.pages.block_size
-            ranges += [(pa, pa + size, f"{file.path} (folio array)") for pa in file.pages.blocks]
-    ranges.sort()
-    page = handover.environment.page_size
-    whole = merge([(start - start % page, -(-end // page) * page) for start, end, _ in ranges])
+            ends = array("Q", [min(pa + size, ADDRESS_END) for pa in file.pages.blocks])
+            spans.add(f"{file.path} (folio array)", file.pages.blocks, ends)
     preserved = array("Q", handover.preserved.map.edges) if handover.preserved is not None else array("Q")
-    return Ownership(audits, tuple(_shared(ranges)), subtract(preserved, whole))
-
-
-def _pairs(edges: array[int]) -> Iterator[tuple[int, int]]:
-    each = iter(edges)
-    return zip(each, each, strict=True)
-
-
-def _shared(ranges: list[tuple[int, int, str]]) -> Iterator[Shared]:
-    """Overlaps of sorted ranges, each with the range before that reaches furthest."""
-    end, owner, found = 0, "", 0
-    for start, stop, path in ranges:
-        if start < end and stop > start:
-            yield Shared(start, min(end, stop), owner, path)
-            found += 1
-            if found == SHARED_MAX:
-                return
-        if stop > end:
-            end, owner = stop, path
+    return Ownership(audits, tuple(spans.shared()), subtract(preserved, spans.pages(handover.environment.page_size)))
 
 
 def subtract(edges: array[int], other: array[int]) -> array[int]:
     """The parts of the sorted disjoint ranges ``edges`` that are in none of the sorted disjoint ranges ``other``."""
+    return subtract_few(edges, other) if len(edges) + len(other) <= FEW else subtract_many(edges, other)
+
+
+def subtract_few(edges: array[int], other: array[int]) -> array[int]:
+    """The same, range by range."""
     out = array("Q")
     position = 0
-    for start, end in _pairs(edges):
+    for start, end in zip(edges[0::2], edges[1::2], strict=True):
         at = start
         while position < len(other) and other[position + 1] <= at:
             position += 2
@@ -102,4 +149,16 @@ def subtract(edges: array[int], other: array[int]) -> array[int]:
             cursor += 2
         if at < end:
             out.extend((at, end))
+    return out
+
+
+def subtract_many(edges: array[int], other: array[int]) -> array[int]:
+    """The same by columns: at each edge of either, who covers what follows."""
+    import numpy as np
+
+    out = array("Q")
+    a, b = np.frombuffer(edges, np.uint64), np.frombuffer(other, np.uint64)
+    points = np.union1d(a, b)
+    inside = (np.searchsorted(a, points, side="right") % 2 == 1) & (np.searchsorted(b, points, side="right") % 2 == 0)
+    out.frombytes(points[np.flatnonzero(np.diff(inside, prepend=False))].tobytes())
     return out

@@ -8,6 +8,7 @@ Two forms: the radix tree of kho-v2 on, and the chain of bitmap chunks of kho-v1
 from __future__ import annotations
 
 from devstate.errors import DecodeError
+from devstate.handover.leaves import BitmapLeaves, RadixLeaves
 from devstate.layout.model import NodeLayout
 from devstate.pagetable.bitmaps import Bitmap, sort_bitmaps
 from devstate.pagetable.native import bitmaps_decode, radix_decode
@@ -15,19 +16,22 @@ from devstate.pagetable.radix import radix_shape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Literal
 
     import numpy
     import numpy.typing
 
     from devstate.handover.follow import Follow
+    from devstate.handover.leaves import Leaves
     from devstate.layout.model import Layout, TargetLayout
     from devstate.memory.physmem import PhysMemory
     from devstate.pagetable.preserved import PreservedMap
 
 CHUNKS_MAX = 1 << 20
 """Chunks of a kho-v1 map: 255 bitmaps of 128 MiB each; this many cover more than any machine has."""
+
+SLOT = 512
+"""Bytes of the smallest bitmap, which no two share."""
 
 _CODES = {
     "not-in-memory": "radix-node-outside",
@@ -44,22 +48,19 @@ _CODES = {
 class PreservedPages:
     """What the memory map says. ``map`` has ranges, totals and the map's own pages; ``root_pa`` is where it starts.
 
-    ``bit`` finds the bit of a block: (address of the u64 word, bit in it) for (physical address, order), None when there is no such word.
+    ``leaves`` finds bits: the blocks of one order are in leaves of ``leaves.span(order)`` blocks each.
     """
 
-    __slots__ = ("_bit", "_memory", "_order", "_orders", "_words", "kind", "map", "root_pa")
+    __slots__ = ("_leaves", "_memory", "_order", "_orders", "kind", "map", "root_pa")
 
-    def __init__(
-        self, map: PreservedMap, root_pa: int, kind: str, memory: PhysMemory, order: str, bit: Callable[[int, int], tuple[int, int] | None]
-    ) -> None:
+    def __init__(self, map: PreservedMap, root_pa: int, kind: str, memory: PhysMemory, order: str, leaves: Leaves) -> None:
         self.map = map
         self.root_pa = root_pa
         self.kind = kind
         self._memory = memory
         self._order: Literal["little", "big"] = "big" if order == "big" else "little"
         self._orders = sorted(map.orders)
-        self._words: dict[tuple[int, int], int] = {}
-        self._bit = bit
+        self._leaves = leaves
 
     def covers(self, pa: int, size: int = 1) -> bool:
         """Whether all ``size`` bytes at ``pa`` are preserved."""
@@ -67,7 +68,11 @@ class PreservedPages:
 
     def word(self, pa: int, order: int = 0) -> tuple[int, int] | None:
         """Where the map says whether the block of ``order`` at ``pa`` is preserved: (address of the u64 word, bit). None: no such leaf."""
-        return self._bit(pa, order)
+        if pa >> 64:
+            return None
+        number, index = divmod(pa // (self.map.page_size << order), self._leaves.span(order))
+        leaf = self._leaves.at(order, number)
+        return None if leaf is None else (leaf + (self._leaves.first(order) + index) // 64 * 8, (self._leaves.first(order) + index) % 64)
 
     def order_at(self, pa: int) -> int | None:
         """The order of the block that starts at ``pa``; None when none starts there.
@@ -75,35 +80,48 @@ class PreservedPages:
         When blocks of several orders do, it is the smallest: the kernel walks large orders first, and its last word counts.
         """
         for order in self._orders:
-            size = self.map.page_size << order
-            if pa % size == 0 and self._word_value(pa, order) >> (pa // size % 64) & 1:
+            place = self.word(pa, order) if pa % (self.map.page_size << order) == 0 else None
+            if place is not None and self._word(place[0]) >> place[1] & 1:
                 return order
         return None
 
+    def _word(self, pa: int) -> int:
+        """A word of the map, 0 where there is none."""
+        return int.from_bytes(self._memory.read(pa, 8), self._order) if self._memory.contains(pa, 8) else 0
+
     def orders_at(self, pas: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.int8]:
-        """The order of the block that starts at each address, -1 where none does: one lookup in the map for each distinct word."""
+        """The order of the block that starts at each address, -1 where none does: each leaf is looked up once."""
         import numpy as np
 
         found = np.full(len(pas), -1, np.int8)
         for order in reversed(self._orders):
-            size = self.map.page_size << order
-            open_ = np.flatnonzero(pas % np.uint64(size) == 0)
-            words, inverse = np.unique(pas[open_] // np.uint64(size * 64), return_inverse=True)
-            values = np.fromiter((self._word_value(int(word) * size * 64, order) for word in words), np.uint64, len(words))
-            bits = pas[open_] // np.uint64(size) % np.uint64(64)
-            found[open_[(values[inverse] >> bits) & np.uint64(1) == 1]] = order
+            shift = np.uint64((self.map.page_size << order).bit_length() - 1)
+            aligned = np.flatnonzero(pas & np.uint64((self.map.page_size << order) - 1) == 0) if shift else np.arange(len(pas))
+            blocks = pas[aligned] >> shift
+            found[aligned[self._are_set(blocks, order)]] = order
         return found
 
-    def _word_value(self, pa: int, order: int) -> int:
-        """The u64 of the map that holds the bit of this block, 0 when there is none; remembered, neighbours ask for the same."""
-        key = (order, pa // (self.map.page_size << order) // 64)
-        value = self._words.get(key)
-        if value is None:
-            place = self._bit(pa, order)
-            known = place is not None and self._memory.contains(place[0], 8)
-            value = int.from_bytes(self._memory.read(place[0], 8), self._order) if place is not None and known else 0
-            self._words[key] = value
-        return value
+    def _are_set(self, blocks: numpy.typing.NDArray[numpy.uint64], order: int) -> numpy.typing.NDArray[numpy.bool_]:
+        """Whether the bit of each block number is set. All leaves that are there make one table of words, behind one word of zeros."""
+        import numpy as np
+
+        span, first = self._leaves.span(order), self._leaves.first(order)
+        bits = np.uint64(span.bit_length() - 1)
+        numbers = blocks >> bits
+        known = np.unique(numbers)
+        size = (first + span + 63) // 64
+        words, starts = [np.zeros(1, np.uint64)], np.zeros(len(known), np.int64)
+        total = 1
+        for at, number in enumerate(known.tolist()):
+            leaf = self._leaves.at(order, number)
+            if leaf is not None and self._memory.contains(leaf, size * 8):
+                words.append(np.frombuffer(self._memory.read(leaf, size * 8), "<u8" if self._order == "little" else ">u8"))
+                starts[at], total = total, total + size
+        index = (blocks & np.uint64(span - 1)) + np.uint64(first)
+        start = starts[np.searchsorted(known, numbers)]
+        values = np.concatenate(words).astype(np.uint64)[np.where(start, start + (index >> np.uint64(6)).astype(np.int64), 0)]
+        set_: numpy.typing.NDArray[numpy.bool_] = (values >> (index & np.uint64(63)) & np.uint64(1)) == 1
+        return set_
 
 
 def read_memory_map(follow: Follow, target: TargetLayout, pa: int) -> PreservedPages | None:
@@ -163,25 +181,8 @@ def _radix(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPages
     known = handover.fdt_pa
     found, form, handover.layout = min(read, key=lambda each: (known is not None and not each[0].covers(known), each[0].problem_count))
     _note_problems(follow, found, root_pa)
-    depth = form.depth or 0
-    shift = page_size.bit_length() - 1
-
-    def bit(pa: int, order: int) -> tuple[int, int] | None:
-        if pa >> 64:
-            return None
-        key = 1 << (64 - shift - order) | pa >> (shift + order)
-        node = root_pa
-        for level in range(depth - 1, 0, -1):
-            index = key >> (shift + 3 + (level - 1) * (shift - 3)) & ((1 << (shift - 3)) - 1)
-            if level == depth - 1 and key >> (shift + 3 + level * (shift - 3)):
-                return None
-            node = follow.u64(node + index * 8) or 0
-            if not node:
-                return None
-        low = key & ((1 << (shift + 3)) - 1)
-        return node + low // 64 * 8, low % 64
-
-    return PreservedPages(found, root_pa, "radix", memory, follow.order, bit)
+    leaves = RadixLeaves(follow.u64, root_pa, radix_shape(page_size, form.depth))
+    return PreservedPages(found, root_pa, "radix", memory, follow.order, leaves)
 
 
 def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPages:
@@ -194,25 +195,25 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
     bitmaps = []
     nodes = dict.fromkeys(pages)
     where: dict[tuple[int, int], int] = {}
+    taken: set[int] = set()
     for order, start, pa, link in rows:
+        slots = range(pa // SLOT, (pa + size - 1) // SLOT + 1)
+        if not taken.isdisjoint(slots):
+            follow.problem("radix-node-twice", "memory of a bitmap is used for two of them", link, "preserved", None, f"{pa:#x}")
+            continue
+        taken.update(slots)
         words = follow.read(pa, size, "preserved", link)
         if words is None:
             continue
         bitmaps.append(Bitmap(words, start, 0, size * 8, order))
-        where[order, start] = pa
+        number, rest = divmod(start, size * 8 * (follow.page_size << order))
+        if not rest:
+            where[order, number] = pa
         nodes[pa - pa % follow.page_size] = None
     kept, problems = sort_bitmaps(bitmaps, follow.page_size)
     found = bitmaps_decode(kept, follow.page_size, memory.byteorder, nodes, problems)
     _note_problems(follow, found, root_pa)
-
-    def bit(pa: int, order: int) -> tuple[int, int] | None:
-        block = follow.page_size << order
-        start = pa - pa % (block * size * 8)
-        bitmap = where.get((order, start))
-        index = (pa - start) // block
-        return None if bitmap is None else (bitmap + index // 64 * 8, index % 64)
-
-    return PreservedPages(found, root_pa, "chunks", memory, follow.order, bit)
+    return PreservedPages(found, root_pa, "chunks", memory, follow.order, BitmapLeaves(where, size * 8))
 
 
 def _bitmap_size(rows: list[tuple[int, int, int, int]], page_size: int, sizes: list[int]) -> int:

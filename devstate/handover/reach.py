@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from array import array
 
-from devstate.handover.folios import audit_file, merge
+from devstate.handover.folios import audit_files, merge
 from devstate.memory.physmem import MemoryRegion
 from devstate.pagetable.folios import RECORD_SIZE
 
@@ -67,10 +67,7 @@ def content_edges(handover: Handover) -> array[int]:
     """What files and regions hold."""
     page = handover.environment.page_size
     parts = [whole_pages([(each.start, each.size) for each in handover.claims.items if each.what == "region"], page)]
-    for file in handover.files:
-        audit = audit_file(handover, file)
-        if audit is not None:
-            parts.append(audit.extents)
+    parts += [audit.extents for _, audit in audit_files(handover)]
     return join(parts)
 
 
