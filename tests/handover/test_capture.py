@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from struct import pack
@@ -288,6 +289,26 @@ def test_memory_that_never_stands_still(changing: Changing) -> None:
     assert source.handover is not None and "may not be consistent" in (source.handover.missing or "")
 
 
+def test_links_that_come_and_go(changing: Changing) -> None:
+    """A copy whose links lead out of it is no copy, though its pages stand still: that is said when no attempt is better."""
+    whole = bytes(changing.origin.memory.read(LUO_PA + 16, 8))
+    real = capture._copy
+
+    def set_meanwhile(memory: PhysMemory, edges: array[int]) -> PhysMemory:
+        changing.write(LUO_PA + 16, whole)
+        return real(memory, edges)
+
+    def unset_before(self: Origin, memory: PhysMemory | None = None) -> Handover:
+        if memory is None:
+            changing.write(LUO_PA + 16, bytes(8))
+        return opened(self, memory)
+
+    opened = Origin.open
+    changing.patch.setattr(capture, "_copy", set_meanwhile)
+    changing.patch.setattr(Origin, "open", unset_before)
+    assert 1 == capture.take(changing.origin).changed
+
+
 def test_change_while_contents_are_written(changing: Changing) -> None:
     """The core is written anew, and nothing of the longer one before is left behind it."""
     changing.after_save(LUO_PA + 16, bytes(8))
@@ -367,6 +388,7 @@ def test_damaged_handovers(shipped: Path, data: st.DataObject) -> None:
     assert [] == differences(before, after)
     assert {problem.code for problem in before.problems} == {problem.code for problem in after.problems}
     assert bool(before.problems) <= bool(made.missing)
+    assert not any("changed" in text for text in made.missing)
 
 
 def test_wide_addresses(shipped: Path) -> None:

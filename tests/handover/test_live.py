@@ -119,6 +119,19 @@ def test_copies_that_cannot_be_told_apart(live_host: LiveHost) -> None:
     assert (FDT, "out") == (found(live_host, fdt=FDT).fdt_pa, found(live_host, fdt=FDT).side)
 
 
+def test_limit_of_copies(live_host: LiveHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are looked at, and no more."""
+    assert live_host.handover.fdt is not None and live_host.handover.fdt.blob is not None
+    assert live_host.handover.memory_map_pa is not None
+    monkeypatch.setattr(live, "CANDIDATES_MAX", 3)
+    live_host.write(live_host.handover.memory_map_pa, bytes(4096))
+    live_host.debugfs()
+    for count, listed in ((1, 2), (2, 3), (3, 3)):
+        live_host.page(0x1000 * count, bytes(live_host.handover.fdt.blob))
+        with pytest.raises(UsageError, match=f"is here {listed} times"):
+            found(live_host)
+
+
 def test_root_that_is_not_in_memory(live_host: LiveHost) -> None:
     """It changed between the two readings."""
     live_host.debugfs()
