@@ -76,7 +76,7 @@ def radix_decode(memory: PhysMemory, root_pa: int, shape: RadixShape, room: memo
 
     if not BUILT:
         return radix.decode(memory, root_pa, shape)
-    regions = _regions(memory, shape.page_size)
+    regions = c_memory(memory, shape.page_size)
     if regions is None:
         walked = radix.walk(memory, root_pa, shape, memory.byteorder)
         return bitmaps_decode(walked.bitmaps, shape.page_size, memory.byteorder, walked.nodes, walked.problems)
@@ -92,7 +92,7 @@ def radix_decode(memory: PhysMemory, root_pa: int, shape: RadixShape, room: memo
         found.nodes, found.nodes_capacity = ffi.from_buffer("uint64_t[]", nodes), capacity
         status = lib.ds_radix_walk(table, geometry, root_pa, ffi.new("uint64_t[]", units // 64 + 1), found)
         capacity = max(found.bitmaps_count, found.nodes_count)
-    _done(status)
+    done(status)
     edges, orders, overlaps, overlap_count = _scan(bitmaps, found.bitmaps_count, geometry.swap, room)
     listed = [_problem(row, shape) for row in problems[0 : min(found.problems.count, PROBLEM_LIMIT)]]
     kept = (*listed, *overlaps)[:PROBLEM_LIMIT]
@@ -154,7 +154,7 @@ def radix_build(
         raise EncodeError("blocks that are not sorted, or overlap")
     if status == lib.DS_ESPACE:
         return needed[0], bytearray()
-    _done(status)
+    done(status)
     del pages[needed[0] * shape.page_size :]
     return needed[0], pages
 
@@ -177,7 +177,7 @@ def folios_check(records: ReadableBuffer, rules: FolioRules, byteorder: Literal[
     if not BUILT:
         return folios.check(folios.decode(whole, byteorder), rules)
     faults = ffi.new("struct ds_folio_faults *")
-    _done(lib.ds_folios_check(ffi.from_buffer(whole), whole.nbytes // folios.RECORD_SIZE, _folio_rules(rules, byteorder), faults))
+    done(lib.ds_folios_check(ffi.from_buffer(whole), whole.nbytes // folios.RECORD_SIZE, _folio_rules(rules, byteorder), faults))
     return _faults(faults)
 
 
@@ -204,7 +204,7 @@ def folios_decode(
     faults = ffi.new("struct ds_folio_faults *")
     pfn, index = ffi.from_buffer("uint64_t[]", columns.pfn), ffi.from_buffer("uint64_t[]", columns.index)
     flags = ffi.from_buffer("uint16_t[]", columns.flags)
-    _done(lib.ds_folios_decode(ffi.from_buffer(whole), count, _folio_rules(rules, byteorder), pfn, flags, index, faults))
+    done(lib.ds_folios_decode(ffi.from_buffer(whole), count, _folio_rules(rules, byteorder), pfn, flags, index, faults))
     return columns, _faults(faults)
 
 
@@ -222,14 +222,14 @@ def words(count: int) -> memoryview:
     return memoryview(room).cast("Q")
 
 
-def _done(status: int) -> None:
+def done(status: int) -> None:
     if status == lib.DS_ESPACE:
         raise DecodeError("the memory changes while it is read")
     if status != lib.DS_OK:
         raise DevstateError(f"C core: {ffi.string(lib.ds_status_text(status)).decode()}")
 
 
-def _regions(memory: PhysMemory, page_size: int) -> tuple[Any, list[Any], int] | None:
+def c_memory(memory: PhysMemory, page_size: int) -> tuple[Any, list[Any], int] | None:
     """(struct ds_memory *, what it points into, units), or None for memory that C cannot see: not mapped, or with a page over a seam."""
     regions = memory.regions
     table = ffi.new("struct ds_region[]", len(regions))
@@ -242,7 +242,7 @@ def _regions(memory: PhysMemory, page_size: int) -> tuple[Any, list[Any], int] |
         keep.append(row.base)
         end = region.end
     units = ffi.new("uint64_t *")
-    _done(lib.ds_memory_init(table, len(regions), units))
+    done(lib.ds_memory_init(table, len(regions), units))
     return ffi.new("struct ds_memory *", {"regions": table, "count": len(regions)}), keep, units[0]
 
 
@@ -258,10 +258,10 @@ def _scan(
     edges = words(_FIRST_EDGES) if room is None else room
     status = lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), len(edges), scan)
     if status == lib.DS_ESPACE:
-        _done(lib.ds_bitmaps_count(bitmaps, count, swap, scan))
+        done(lib.ds_bitmaps_count(bitmaps, count, swap, scan))
         edges = words(scan.total)
         status = lib.ds_bitmaps_scan(bitmaps, count, swap, ffi.from_buffer("uint64_t[]", edges), len(edges), scan)
-    _done(status)
+    done(status)
     total = scan.total
     orders = {order: blocks for order, blocks in enumerate(scan.blocks) if blocks}
     if len(orders) < 2:
@@ -269,7 +269,7 @@ def _scan(
     problems = ffi.new("struct ds_problem[]", PROBLEM_LIMIT)
     overlaps = ffi.new("struct ds_problems *", {"list": problems, "capacity": PROBLEM_LIMIT})
     joined, used = words(total), ffi.new("size_t *")
-    _done(lib.ds_edges_merge(ffi.from_buffer("uint64_t[]", edges), scan, ffi.from_buffer("uint64_t[]", joined), total, overlaps, used))
+    done(lib.ds_edges_merge(ffi.from_buffer("uint64_t[]", edges), scan, ffi.from_buffer("uint64_t[]", joined), total, overlaps, used))
     listed = [Problem("overlap", row.pa, row.value) for row in problems[0 : min(overlaps.count, PROBLEM_LIMIT)]]
     return joined[: used[0]], orders, listed, overlaps.count
 
