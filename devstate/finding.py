@@ -49,27 +49,46 @@ class Reaction(enum.IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+class Outcome(enum.IntEnum):
+    """What happens when one kernel reads what another wrote; the higher, the worse."""
+
+    OK = 0
+    """every field gets what was written for it"""
+    REFUSED = 1
+    """the reader sees that it cannot read this, and says so"""
+    SHORT = 2
+    """the reader goes on behind the end of what was written"""
+    MISREAD = 3
+    """a field silently gets what was not written for it"""
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @frozen
 class Location:
-    """A place: any of a source (file), a physical address, a byte offset there, and a field or node path."""
+    """A place: any of a source (file) with a line, a physical address, a byte offset there, and a field or node path."""
 
     source: str | None = None
     pa: int | None = None
     offset: int | None = None
     path: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
         spot = f"{self.pa:#x}" if self.pa is not None else ""
         if self.offset is not None:
             spot = f"{spot}+{self.offset:#x}"
-        return ":".join(part for part in (self.source, spot, self.path) if part)
+        line = None if self.line is None else str(self.line)
+        return ":".join(part for part in (self.source, line, spot, self.path) if part)
 
 
 @frozen
 class Finding:
     """One thing that a rule found. ``rule`` is the id; ``expected`` and ``found`` are short texts for people.
 
-    ``related`` are further places that belong to it, as (physical address, what is there).
+    ``related`` are further places that belong to it, as (physical address, what is there). ``read_old`` and ``read_new`` are the
+    outcomes of a comparison for the new and for the old kernel as the reader; ``witness`` shows bytes and both parses of them.
     """
 
     rule: str
@@ -80,3 +99,6 @@ class Finding:
     expected: str | None = None
     found: str | None = None
     related: tuple[tuple[int, str], ...] = ()
+    read_old: Outcome | None = None
+    read_new: Outcome | None = None
+    witness: str | None = None

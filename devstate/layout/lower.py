@@ -22,6 +22,7 @@ from devstate.layout.model import (
     TargetLayout,
     TypeLayout,
     UnionType,
+    VersionLayout,
 )
 from devstate.schema.aggregates import Array, FlexArray, Struct, Union, bit_shifts
 from devstate.schema.base import Field, Type
@@ -93,6 +94,8 @@ class _Lowering:
             owner=schema.owner,
             freed=schema.freed,
             limits=tuple((name, evaluate_size(value, self.page_size)) for name, value in schema.limits.items()),
+            constants=tuple((name, evaluate_size(value, self.page_size)) for name, value in schema.constants.items()),
+            versions=VersionLayout(**vars(schema.versions)),
         )
 
     def node(self, node: Node) -> NodeLayout:
@@ -180,6 +183,7 @@ class _Lowering:
             maximum=about.maximum,
             phase=about.phase,
             optional=about.optional,
+            default=about.default,
         )
 
     def type(self, kind: Type, path: str) -> TypeLayout:

@@ -103,7 +103,7 @@ class FieldLayout:
     """One field. ``size`` is 0 for a flexible array. ``shift``/``width`` locate a bit-field inside the ``type.size`` bytes at ``offset``.
 
     ``names`` are bit names (``kind`` flags) or value names (``kind`` enum); ``must`` is the only value a reader accepts.
-    ``gap`` marks padding that the compiler put in, named ``_pad<offset>``.
+    ``default`` is the value of an optional property that is absent. ``gap`` marks padding that the compiler put in, named ``_pad<offset>``.
     """
 
     name: str
@@ -124,6 +124,7 @@ class FieldLayout:
     phase: str | None = None
     optional: bool = False
     gap: bool = False
+    default: int | None = None
 
     @property
     def known_bits(self) -> int:
@@ -152,6 +153,28 @@ class StructLayout:
 
 
 @frozen
+class VersionLayout:
+    """How a reader decides by the version whether it takes what was written: data, so that no rule knows a format.
+
+    ``kind`` is one of
+
+    - ``equal``      the strings (or numbers) are the same; ``accepts`` lists others that the reader decodes as well
+    - ``ordered``    numbers; it reads ``min_accepted`` up to its own, and newer ones whose ``min_reader`` is not above its own
+    - ``composite``  strings of parts with ``;`` between them, equal part by part; ``accepts`` lists parts that are taken as well
+    - ``several``    one handover carries ``writes`` as well as its own version; the reader takes any that it knows
+    - ``features``   bits; it reads what needs (``needs``) no feature that it does not know (``knows``)
+    """
+
+    kind: str = "equal"
+    accepts: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    min_accepted: int | None = None
+    min_reader: int | None = None
+    knows: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@frozen
 class NodeLayout:
     """A devicetree node: its properties (offset 0 each), its children. ``name`` ``*`` is any name the client chose."""
 
@@ -167,7 +190,8 @@ class NodeLayout:
 class Layout:
     """One schema in one environment. The fields that are not about bytes are those of devstate.schema.Schema.
 
-    ``root`` is the name of a struct in ``structs``, or a NodeLayout.
+    ``root`` is the name of a struct in ``structs``, or a NodeLayout. ``limits`` are most that a reader takes; ``constants`` are other
+    numbers that writer and reader must share.
     """
 
     name: str
@@ -189,6 +213,8 @@ class Layout:
     owner: str = ""
     freed: str = ""
     limits: tuple[tuple[str, int], ...] = ()
+    constants: tuple[tuple[str, int], ...] = ()
+    versions: VersionLayout = VersionLayout()
 
     def struct(self, name: str | None = None) -> StructLayout:
         """The struct called ``name``, or the root struct. KeyError when the layout has none of that name."""

@@ -21,6 +21,7 @@ from devstate.layout.model import (
     StructType,
     TargetLayout,
     UnionType,
+    VersionLayout,
 )
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _TAGS: dict[type, str] = {IntType: "int", BytesType: "bytes", StructType: "struct", ArrayType: "array", UnionType: "union"}
 _TYPES = {tag: kind for kind, tag in _TAGS.items()}
-_INNER: dict[str, type] = {"environment": Environment, "target": TargetLayout}
+_INNER: dict[str, type] = {"environment": Environment, "target": TargetLayout, "versions": VersionLayout}
 _LISTS: dict[tuple[type, str], type] = {
     (Layout, "structs"): StructLayout,
     (StructLayout, "fields"): FieldLayout,

@@ -52,10 +52,11 @@ from devstate.schema.scalars import (
     U64le,
 )
 from devstate.schema.schema import Schema
+from devstate.schema.versions import Versions
 
 __all__ = [
     "PAGE_SIZE", "S8", "S16", "S32", "S64", "U8", "U16", "U32", "U64", "About", "Array", "Bits", "BlockChain", "Chars", "Chunks", "Const",
     "Contiguous", "Counted", "Enum", "Field", "Flags", "FlexArray", "Handle", "Int", "KernelPointer", "MustBeZero", "Node", "One", "Opaque",
     "PageChain", "Phys", "Property", "Radix", "Raw", "Reaction", "Reserved", "Schema", "Struct", "Target", "Token", "Tree", "Type", "U16be",
-    "U16le", "U32be", "U32le", "U64be", "U64le", "Union", "VmallocArray", "prop", "this",
+    "U16le", "U32be", "U32le", "U64be", "U64le", "Union", "Versions", "VmallocArray", "prop", "this",
 ]  # fmt: skip

@@ -28,7 +28,8 @@ RESERVED_NAMES = frozenset({"_", "_params", "_layout", "_names"})
 class About:
     """Everything about a field but its type: doc text, unit, value range, display hint, write phase, presence.
 
-    ``minimum``/``maximum`` are what the reading kernel accepts; ``optional`` is for devicetree properties that may be absent.
+    ``minimum``/``maximum`` are what the reading kernel accepts; ``optional`` is for devicetree properties that may be absent, which then
+    mean ``default``.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class About:
         maximum: int | None = None,
         phase: str | None = None,
         optional: bool = False,
+        default: int | None = None,
     ) -> None:
         if hint is not None and hint not in HINTS:
             raise SchemaError(f"unknown display hint {hint!r}; known: {', '.join(HINTS)}")
@@ -48,6 +50,8 @@ class About:
             raise SchemaError(f"unknown write phase {phase!r}; known: {', '.join(PHASES)}")
         if minimum is not None and maximum is not None and minimum > maximum:
             raise SchemaError(f"the range {minimum}..{maximum} is empty")
+        if default is not None and not optional:
+            raise SchemaError("only what may be absent has a default")
         self.doc = doc
         self.unit = unit
         self.hint = hint
@@ -55,6 +59,7 @@ class About:
         self.maximum = maximum
         self.phase = phase
         self.optional = optional
+        self.default = default
 
 
 class Type(construct.Construct):

@@ -14,6 +14,7 @@ from devstate.finding import Reaction
 from devstate.schema.aggregates import Struct
 from devstate.schema.expression import Size, checked_size
 from devstate.schema.node import Node
+from devstate.schema.versions import Versions
 
 STATUSES = ("mainline", "posted", "project")
 """In a released kernel; on a mailing list or in a branch; devstate's own design."""
@@ -33,6 +34,8 @@ class Schema:
     ``on_mismatch`` what the reading kernel does when it does not know the version
     ``owner``       who allocates the memory; ``freed`` when it is given back: ``restore``, ``finish``, ``never``
     ``limits``      named limits of the format, numbers or PAGE_SIZE arithmetic
+    ``constants``   other numbers that writer and reader must share, such as the depth of a tree
+    ``versions``    how a reader decides by the version whether it takes the bytes; equal strings when not said
     ``also``        further structs that belong to the format without being reached from the root
     """
 
@@ -56,6 +59,8 @@ class Schema:
         owner: str = "",
         freed: str = "",
         limits: Mapping[str, Size] | None = None,
+        constants: Mapping[str, Size] | None = None,
+        versions: Versions | None = None,
         also: tuple[Struct, ...] = (),
     ) -> None:
         base = name or compatible
@@ -84,4 +89,6 @@ class Schema:
         self.owner = owner
         self.freed = freed
         self.limits = {key: checked_size(value, f"{base}.{key}") for key, value in (limits or {}).items()}
+        self.constants = {key: checked_size(value, f"{base}.{key}") for key, value in (constants or {}).items()}
+        self.versions = versions or Versions()
         self.also = also
