@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livehost import memory_of, pages
 
+from devstate.check.run import check
 from devstate.errors import DevstateError, LimitError, UsageError
 from devstate.fdt.model import Fdt, Node
 from devstate.fdt.writer import write
@@ -79,6 +80,18 @@ def test_all_that_is_preserved(captures: Path) -> None:
     assert before is not None and more.memory is not None and source.memory is not None
     assert (pages(before), ()) == (pages(more.memory), made.remarks)
     assert pages(source.memory).keys() < pages(more.memory).keys()
+
+
+def test_judged_the_same(any_captures: Path) -> None:
+    """check finds in a capture what it finds in the original, at the same places, tampered or not, and predicts the same."""
+
+    def judged(handover: Handover) -> tuple[object, ...]:
+        report = check(handover)
+        return report.predicted, sorted((each.rule, each.location.pa or 0, each.severity) for each in report.findings)
+
+    for path in sorted([*any_captures.glob("*.core.zst"), *any_captures.glob("tampered/*.core.zst")]):
+        _, source = captured(origin(path), Wanted(preserved=True))
+        assert judged(open_handover(open_input(str(path)))) == judged(open_handover(source)), path.name
 
 
 def test_without_content(any_captures: Path) -> None:
