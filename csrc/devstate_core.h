@@ -336,6 +336,7 @@ struct ds_pt_walk {
 	uint64_t budget;	/* bytes of tables that may be read again, because several entries lead to them */
 	uint64_t attributes;	/* those that are reported, and that tell extents apart */
 	uint32_t merge;		/* join what is adjacent in iova and target, with the same attributes; else one extent a leaf */
+	uint32_t unreported;	/* problems of these codes, as bits, are left out of problems */
 	struct ds_problems problems;
 
 	/* What was found so far. A repeated entry counts once. */

@@ -119,7 +119,49 @@ static inline uint64_t pt_table_size(const struct ds_pt_root *root, uint32_t lev
 	return level + 1 == root->levels ? UINT64_C(8) * root->top_entries : UINT64_C(8) << root->format->index_bits;
 }
 
+static inline uint64_t pt_entry_at(const struct ds_pt_place *place, uint32_t index)
+{
+	return load64_le((const uint8_t *)place->entries + 8 * (size_t)index);
+}
+
+/* The first iova that an entry stands for. */
+static inline uint64_t pt_iova_of(const struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index)
+{
+	uint32_t shift = pt_shift(walk->root.format, place->level);
+	uint64_t iova = place->iova + ((uint64_t)index << shift);
+
+	if (walk->root.sign_extended && place == walk->path && index >= place->count / 2) {
+		uint32_t bits = shift + (uint32_t)__builtin_ctz(place->count);
+
+		if (bits < 64)
+			iova |= ~UINT64_C(0) << bits;
+	}
+	return iova;
+}
+
+/* Whether a table in these units of memory is met for the first time; marks and counts it. */
+static inline bool pt_is_new(struct ds_pt_walk *walk, uint64_t unit, uint64_t size, uint32_t level)
+{
+	uint64_t last = unit + ((size - 1) >> 12), seen = 0;
+
+	for (uint64_t n = unit; n <= last; n++) {
+		seen |= walk->visited[n / 64] >> n % 64 & 1;
+		walk->visited[n / 64] |= UINT64_C(1) << n % 64;
+	}
+	walk->tables[level] += !seen;
+	return !seen;
+}
+
 /* Whether a root is what the header says; everything else relies on it. */
 int pt_root_check(const struct ds_pt_root *root);
+
+struct pt_output {
+	struct ds_pt_extent *extents;
+	size_t capacity;
+	size_t used;
+};
+
+/* Goes through the entries of a table until one leads into another table, or the output is full: false then. */
+bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct pt_output *output);
 
 #endif

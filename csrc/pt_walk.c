@@ -2,16 +2,10 @@
 /*
  * A walk over all that a tree of tables maps, and over all that is wrong with it.
  *
- * Most leaves of a table differ from the one before in nothing but the address: these take the short way in walk_entries(), for
+ * Most leaves of a table differ from the one before in nothing but the address: these take the short way in pt_walk_entries(), for
  * what was found out about the first of them holds for all.
  */
 #include "pt.h"
-
-struct output {
-	struct ds_pt_extent *extents;
-	size_t capacity;
-	size_t used;
-};
 
 /* What was found out about an entry, good for those before the entry `until` that have the same bits where `same` is set. */
 struct seen {
@@ -26,30 +20,12 @@ static inline const struct ds_pt_format *format_of(const struct ds_pt_walk *walk
 	return walk->root.format;
 }
 
-static inline uint64_t entry_at(const struct ds_pt_place *place, uint32_t index)
-{
-	return load64_le((const uint8_t *)place->entries + 8 * (size_t)index);
-}
-
-/* The first iova that an entry stands for. */
-static inline uint64_t iova_of(const struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index)
-{
-	uint32_t shift = pt_shift(format_of(walk), place->level);
-	uint64_t iova = place->iova + ((uint64_t)index << shift);
-
-	if (walk->root.sign_extended && place == walk->path && index >= place->count / 2) {
-		uint32_t bits = shift + (uint32_t)__builtin_ctz(place->count);
-
-		if (bits < 64)
-			iova |= ~UINT64_C(0) << bits;
-	}
-	return iova;
-}
-
 static void found_wrong(struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index, uint32_t code)
 {
-	problem_add(&walk->problems, (struct ds_problem){ .pa = place->pa + 8 * (uint64_t)index, .value = entry_at(place, index),
-							  .key = iova_of(walk, place, index), .code = code, .level = place->level });
+	if (walk->unreported >> code & 1)
+		return;
+	problem_add(&walk->problems, (struct ds_problem){ .pa = place->pa + 8 * (uint64_t)index, .value = pt_entry_at(place, index),
+							  .key = pt_iova_of(walk, place, index), .code = code, .level = place->level });
 }
 
 /* The bits that an address may have. */
@@ -70,16 +46,8 @@ static inline bool too_wide(const struct ds_pt_walk *walk, uint64_t pa, uint64_t
 /* Whether a table may be entered; marks it, and counts it when it is new. */
 static bool may_enter(struct ds_pt_walk *walk, uint64_t unit, uint64_t size, uint32_t level, uint32_t *code)
 {
-	uint64_t last = unit + ((size - 1) >> 12), seen = 0;
-
-	for (uint64_t n = unit; n <= last; n++) {
-		seen |= walk->visited[n / 64] >> n % 64 & 1;
-		walk->visited[n / 64] |= UINT64_C(1) << n % 64;
-	}
-	if (!seen) {
-		walk->tables[level]++;
+	if (pt_is_new(walk, unit, size, level))
 		return true;
-	}
 	*code = walk->budget < size ? DS_PT_BUDGET : DS_PT_SHARED;
 	if (walk->budget < size)
 		return false;
@@ -113,8 +81,8 @@ static void enter(struct ds_pt_walk *walk, const struct ds_pt_place *place, uint
 			problem_add(&walk->problems, (struct ds_problem){ .value = pa, .code = DS_NOT_IN_MEMORY, .level = level });
 		return;
 	}
-	below.iova = iova_of(walk, place, index);
-	below.lost = place->lost | pt_tests(format_of(walk)->limits, entry_at(place, index));
+	below.iova = pt_iova_of(walk, place, index);
+	below.lost = place->lost | pt_tests(format_of(walk)->limits, pt_entry_at(place, index));
 	if (!entries)
 		code = DS_NOT_IN_MEMORY;
 	else if (is_inside(walk, pa, size))
@@ -139,7 +107,7 @@ static void take_table(struct ds_pt_walk *walk, const struct ds_pt_place *place,
 
 /* ---- leaves ---- */
 
-static inline void put(struct ds_pt_walk *walk, struct output *output, uint64_t iova, uint64_t pa, uint64_t size, uint64_t attributes)
+static inline void put(struct ds_pt_walk *walk, struct pt_output *output, uint64_t iova, uint64_t pa, uint64_t size, uint64_t attributes)
 {
 	struct ds_pt_extent *open = &walk->open;
 	struct ds_pt_extent extent = { .iova = iova, .pa = pa, .size = size, .attributes = attributes & walk->attributes };
@@ -166,10 +134,10 @@ static bool run_is_whole(const struct ds_pt_walk *walk, const struct ds_pt_place
 {
 	const struct ds_pt_format *format = format_of(walk);
 	uint32_t many = 1u << bits, first = index & ~(many - 1);
-	uint64_t entry = entry_at(place, index), touched = 0;
+	uint64_t entry = pt_entry_at(place, index), touched = 0;
 
 	if (first != index) {
-		uint64_t other = entry_at(place, first);
+		uint64_t other = pt_entry_at(place, first);
 
 		*ret = other & format->present && (other ^ entry) & ~format->touched ? DS_PT_OVERLAP : DS_PT_RUN;
 		return false;
@@ -178,7 +146,7 @@ static bool run_is_whole(const struct ds_pt_walk *walk, const struct ds_pt_place
 	if (many > place->count - index)
 		return false;
 	for (uint32_t n = 0; n < many; n++) {
-		uint64_t other = entry_at(place, index + n);
+		uint64_t other = pt_entry_at(place, index + n);
 
 		if ((other ^ entry) & ~format->touched) {
 			*ret = other & format->present ? DS_PT_OVERLAP : DS_PT_RUN;
@@ -195,12 +163,12 @@ static void take_hint(struct ds_pt_walk *walk, struct ds_pt_place *place, uint32
 {
 	const struct ds_pt_format *format = format_of(walk);
 	uint32_t many = 1u << format->contiguous_bits[place->level], first = index & ~(many - 1), level = place->level, below;
-	uint64_t start = pt_leaf_pa(format, entry_at(place, first), level), noted = DS_PT_ACCESSED | DS_PT_DIRTY;
-	uint64_t attributes = pt_attributes(format, entry_at(place, index), level) | noted;
+	uint64_t start = pt_leaf_pa(format, pt_entry_at(place, first), level), noted = DS_PT_ACCESSED | DS_PT_DIRTY;
+	uint64_t attributes = pt_attributes(format, pt_entry_at(place, index), level) | noted;
 	bool whole = many <= place->count && !(start & (((uint64_t)many << pt_shift(format, level)) - 1));
 
 	for (uint32_t n = 0; whole && n < many; n++) {
-		uint64_t other = entry_at(place, first + n);
+		uint64_t other = pt_entry_at(place, first + n);
 
 		whole = pt_kind(format, other, level, &below) == PT_LEAF &&
 			pt_leaf_pa(format, other, level) == start + ((uint64_t)n << pt_shift(format, level)) &&
@@ -215,7 +183,7 @@ static void take_hint(struct ds_pt_walk *walk, struct ds_pt_place *place, uint32
 static void check_leaf(struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index, uint64_t pa, uint32_t shift)
 {
 	const struct ds_pt_format *format = format_of(walk);
-	uint64_t entry = entry_at(place, index), low = (UINT64_C(1) << shift) - 1;
+	uint64_t entry = pt_entry_at(place, index), low = (UINT64_C(1) << shift) - 1;
 	uint64_t access = pt_attributes(format, entry, place->level) & (DS_PT_READ | DS_PT_WRITE);
 	/* The low bits of the address of a run are how its size is encoded. */
 	bool encoded = shift != pt_shift(format, place->level) ||
@@ -230,11 +198,11 @@ static void check_leaf(struct ds_pt_walk *walk, const struct ds_pt_place *place,
 }
 
 /* The long way: everything about a leaf, whose entry is at index. Returns how many entries it is. */
-static uint32_t take_leaf(struct ds_pt_walk *walk, struct ds_pt_place *place, uint32_t index, struct seen *seen, struct output *output)
+static uint32_t take_leaf(struct ds_pt_walk *walk, struct ds_pt_place *place, uint32_t index, struct seen *seen, struct pt_output *output)
 {
 	const struct ds_pt_format *format = format_of(walk);
 	uint32_t level = place->level, shift = pt_shift(format, level), code;
-	uint64_t entry = entry_at(place, index), attributes = pt_attributes(format, entry, level), pa = pt_leaf_pa(format, entry, level);
+	uint64_t entry = pt_entry_at(place, index), attributes = pt_attributes(format, entry, level), pa = pt_leaf_pa(format, entry, level);
 	bool hint = entry & format->contiguous && format->contiguous_bits[level];
 	int bits = pt_run_bits(format, entry, level);
 	size_t problems = walk->problems.count;
@@ -259,14 +227,13 @@ static uint32_t take_leaf(struct ds_pt_walk *walk, struct ds_pt_place *place, ui
 		bits = 0;
 	}
 	walk->leaves[shift + (uint32_t)bits]++;
-	put(walk, output, iova_of(walk, place, index), pa, UINT64_C(1) << (shift + (uint32_t)bits), attributes & ~place->lost);
+	put(walk, output, pt_iova_of(walk, place, index), pa, UINT64_C(1) << (shift + (uint32_t)bits), attributes & ~place->lost);
 	return 1u << bits;
 }
 
 /* ---- the walk ---- */
 
-/* Goes through the entries of a table until one leads into another table, or the output is full: false then. */
-static bool walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct output *output)
+bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct pt_output *output)
 {
 	const struct ds_pt_format *format = format_of(walk);
 	uint32_t level = place->level, shift = pt_shift(format, level), depth = walk->depth;
@@ -275,13 +242,13 @@ static bool walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, str
 
 	while (place->next < place->count) {
 		uint32_t index = place->next, below;
-		uint64_t entry = entry_at(place, index);
+		uint64_t entry = pt_entry_at(place, index);
 
 		if (output->used == output->capacity)
 			return false;
 		if (index < seen.until && !((entry ^ seen.entry) & seen.same)) {
 			walk->leaves[shift]++;
-			put(walk, output, iova_of(walk, place, index), pt_leaf_pa(format, entry, level) & ~low, low + 1, seen.attributes);
+			put(walk, output, pt_iova_of(walk, place, index), pt_leaf_pa(format, entry, level) & ~low, low + 1, seen.attributes);
 			place->next++;
 			continue;
 		}
@@ -324,7 +291,7 @@ int ds_pt_walk_begin(struct ds_pt_walk *walk)
 
 int ds_pt_walk_next(struct ds_pt_walk *walk, struct ds_pt_extent *extents, size_t capacity, size_t *ret)
 {
-	struct output output = { .extents = extents, .capacity = capacity };
+	struct pt_output output = { .extents = extents, .capacity = capacity };
 
 	if (!capacity)
 		return DS_EINVAL;
@@ -333,7 +300,7 @@ int ds_pt_walk_next(struct ds_pt_walk *walk, struct ds_pt_extent *extents, size_
 
 		if (place->next == place->count)
 			walk->depth--;
-		else if (!walk_entries(walk, place, &output))
+		else if (!pt_walk_entries(walk, place, &output))
 			break;
 	}
 	if (!walk->depth && walk->open.size && output.used < capacity) {
