@@ -248,7 +248,8 @@ bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct 
 			return false;
 		if (index < seen.until && !((entry ^ seen.entry) & seen.same)) {
 			walk->leaves[shift]++;
-			put(walk, output, pt_iova_of(walk, place, index), pt_leaf_pa(format, entry, level) & ~low, low + 1, seen.attributes);
+			put(walk, output, pt_iova_of(walk, place, index), pt_leaf_pa(format, entry, level) & ~low, low + 1,
+			    seen.attributes);
 			place->next++;
 			continue;
 		}
