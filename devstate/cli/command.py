@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, TextIO
 
-OK, FINDINGS, UNUSABLE, BUG = 0, 1, 2, 3
+OK, FINDINGS, UNUSABLE, INCOMPLETE, BUG = 0, 1, 2, 3, 4
 """The exit statuses that ``--help`` documents; never a count."""
 
 INTERRUPTED, BROKEN_PIPE = 130, 141

@@ -12,15 +12,19 @@ VERBS = {
     "schemas": "list the known formats, or show the layout of one",
     "decode": "turn the bytes of one record into JSON",
     "encode": "turn the JSON of one record into bytes",
+    "manifest": "write down which formats a kernel build writes and reads",
+    "predict": "say whether this host may jump from one kernel to another, and what happens if not",
+    "matrix": "show every jump between several kernels",
     "capture": "save the handover of the running kernel as one file",
 }
 
 EXIT_STATUS = """\
 exit status:
   0    fine: nothing found, nothing differs
-  1    findings at or above --fail-on (check), differences (diff)
+  1    findings at or above --fail-on (check), differences (diff), no-go (predict)
   2    wrong usage, or input that cannot be read
-  3    a bug in devstate"""
+  3    evidence is missing, so there is no answer (predict, manifest, matrix)
+  4    a bug in devstate"""
 
 
 def overview() -> str:

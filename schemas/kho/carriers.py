@@ -54,6 +54,7 @@ SCHEMAS = [
     ),
     Schema(
         name="chosen",
+        found_by="/chosen",
         doc="/chosen properties of devicetree machines",
         source="drivers/of/kexec.c, drivers/of/fdt.c",
         since="6.16",
@@ -63,6 +64,7 @@ SCHEMAS = [
     ),
     Schema(
         name="chosen",
+        found_by="/chosen",
         variant="7.4",
         doc="/chosen properties, with scratch renamed to boot memory",
         source="drivers/of/kexec.c at 1f18d7401651",

@@ -46,7 +46,7 @@ def test_help_lists_every_verb_and_status(run: Runner, words: tuple[str, ...]) -
     assert overview() == outcome.out.rstrip("\n")
     for verb, line in VERBS.items():
         assert re.search(rf"^  {verb} +{re.escape(line)}$", outcome.out, re.MULTILINE)
-    assert ["0", "1", "2", "3"] == re.findall(r"^  (\d) ", outcome.out, re.MULTILINE)
+    assert ["0", "1", "2", "3", "4"] == re.findall(r"^  (\d) ", outcome.out, re.MULTILINE)
 
 
 def test_every_line_of_help_fits() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Damaged handovers on the command line: never a traceback, never status 3, never a line that a terminal would obey."""
+"""Damaged handovers on the command line: never a traceback, never status 4, never a line that a terminal would obey."""
 
 from __future__ import annotations
 
