@@ -56,6 +56,9 @@ def _run(arguments: list[str]) -> int:
         print(overview())
         return OK
     module = load(verb)
+    if rest and rest[0] in getattr(module, "VERBS", ()):  # a verb that has verbs of its own: `pt walk` is in pt_walk
+        module = __import__(f"devstate.cli.{verb}_{rest[0]}", fromlist=["run"])
+        verb, rest = f"{verb} {rest[0]}", rest[1:]
     status: int = module.run(parse(verb, module, rest))
     return status
 

@@ -15,6 +15,7 @@ VERBS = {
     "manifest": "write down which formats a kernel build writes and reads",
     "predict": "say whether this host may jump from one kernel to another, and what happens if not",
     "matrix": "show every jump between several kernels",
+    "pt": "walk, verify, compare, pack and prove IOMMU page tables",
     "capture": "save the handover of the running kernel as one file",
 }
 
