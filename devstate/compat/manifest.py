@@ -153,6 +153,6 @@ def load_manifest(data: bytes, source: str) -> Manifest:
 
     try:
         plain = msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise DecodeError("neither JSON nor msgpack", source=source, expected="a manifest", found=data[:8].hex(" ")) from error
     return from_dict(plain, source)
