@@ -136,52 +136,17 @@ def audit_few(
             count, first = faults.get(fault, (0, number))
             faults[fault] = (count + 1, first)
     merged = merge(extents)
-    present, missing = _whole(merge(spans), pages)
-    return FolioAudit(len(records) // RECORD_SIZE, _listed(faults), merged, present, missing)
+    present, missing = whole(merge(spans), pages)
+    return FolioAudit(len(records) // RECORD_SIZE, listed(faults), merged, present, missing)
 
 
 def audit_many(
     records: bytearray, preserved: PreservedPages | None, pages: int, page_size: int, byte_order: str, form: FolioForm = MEMFD
 ) -> FolioAudit:
     """The audit by columns."""
-    import numpy as np
+    from devstate.handover.foliocolumns import ColumnAudit
 
-    words = np.frombuffer(records, "<u8" if byte_order == "little" else ">u8").reshape(-1, 2).astype(np.uint64)
-    pfn = words[:, 0] >> np.uint64(form.pfn_shift) & np.uint64((1 << PFN_BITS) - 1)
-    flags, index = words[:, 0] >> np.uint64(form.flags_shift) & np.uint64(0xFFF), words[:, 1]
-    used = pfn != 0
-    numbers = np.flatnonzero(used)
-    pfn, flags, index = pfn[used], flags[used], index[used]
-    real = pfn < np.uint64((1 << PA_BITS) // page_size)
-    pa = np.where(real, pfn, np.uint64(0)) * np.uint64(page_size)
-    orders = np.where(real, preserved.orders_at(pa), np.int8(-1)) if preserved is not None else np.zeros(len(pfn), np.int8)
-    size = np.uint64(1) << np.maximum(orders, 0).astype(np.uint64)
-    again = _repeated(index)
-    below, within = np.zeros(len(index), bool), np.zeros(len(index), bool)
-    if len(index):
-        highest = np.maximum.accumulate(index)
-        at = np.maximum.accumulate(np.where(index == highest, np.arange(len(index)), 0))
-        below[1:] = index[1:] <= highest[:-1]
-        within[1:] = (index[1:] > highest[:-1]) & (index[1:] - highest[:-1] < size[at[:-1]])
-    masks = {
-        "not-preserved": orders < 0,
-        "flags-unknown": flags & np.uint64(0xFFF & ~form.known) != 0,
-        "not-uptodate": flags & np.uint64(form.uptodate) != np.uint64(form.uptodate),
-        "beyond-size": index >= np.uint64(pages),
-        "duplicate-index": again,
-        "unsorted": below & ~again,
-        "misaligned-index": index % size != 0,
-        "inside-another": within & ~again,
-        "duplicate-pfn": _repeated(pfn),
-    }
-    faults = {name: (int(mask.sum()), int(numbers[mask.argmax()])) for name, mask in masks.items() if mask.any()}
-    if not used.all():
-        faults["pfn-zero"] = (int((~used).sum()), int((~used).argmax()))
-    extents = merge_columns(pa[real], pa[real] + size[real] * np.uint64(page_size))
-    inside = index < np.uint64(pages)
-    spans = merge_columns(index[inside], np.minimum(index[inside] + size[inside], np.uint64(pages)))
-    present, missing = _whole(spans, pages)
-    return FolioAudit(len(words), _listed(faults), extents, present, missing)
+    return ColumnAudit(records, preserved, pages, page_size, byte_order, form).run()
 
 
 def record_of(handover: Handover, file: PreservedFile, pa: int) -> int | None:
@@ -201,7 +166,8 @@ def record_of(handover: Handover, file: PreservedFile, pa: int) -> int | None:
     return file.pages.where(numbers[-1] * RECORD_SIZE) if numbers else None
 
 
-def _listed(faults: dict[str, tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:
+def listed(faults: dict[str, tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:
+    """The faults {name: (count, first)} in the order of FAULTS."""
     return tuple((name, *faults[name]) for name in FAULTS if name in faults)
 
 
@@ -220,37 +186,24 @@ def merge(pairs: list[tuple[int, int]]) -> array[int]:
 
 
 def merge_columns(starts: numpy.typing.NDArray[numpy.uint64], ends: numpy.typing.NDArray[numpy.uint64]) -> array[int]:
-    """The same as :func:`merge`, from the columns of starts and ends; none of them is cut."""
+    """The same as :func:`merge`, from the columns of starts and ends; none of them is cut.
+
+    A range begins where all that began before has ended: starts and ends can be sorted by themselves.
+    """
     import numpy as np
 
     out = array("Q")
     keep = ends > starts
-    sort = np.argsort(starts[keep], kind="stable")
-    first, last = starts[keep][sort], ends[keep][sort]
-    if not len(first):
+    if not keep.any():
         return out
-    last = np.maximum.accumulate(last)
-    cut = np.ones(len(first), bool)
-    cut[1:] = first[1:] > last[:-1]
-    begin = np.flatnonzero(cut)
-    edges = np.column_stack((first[begin], last[np.append(begin[1:], len(first)) - 1]))
+    first, last = (np.sort(each if keep.all() else each[keep]) for each in (starts, ends))
+    cut = np.flatnonzero(np.append(True, first[1:] > last[:-1]))
+    edges = np.column_stack((first[cut], last[np.append(cut[1:], len(first)) - 1]))
     out.frombytes(edges.tobytes())
     return out
 
 
-def _repeated(values: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.bool_]:
-    """Which values occurred before, in the order of the array."""
-    import numpy as np
-
-    ordered = values if (values[1:] > values[:-1]).all() else np.sort(values)
-    if (ordered[1:] != ordered[:-1]).all():
-        return np.zeros(len(values), bool)
-    again = np.ones(len(values), bool)
-    again[np.unique(values, return_index=True)[1]] = False
-    return again
-
-
-def _whole(spans: array[int], pages: int) -> tuple[int, int | None]:
+def whole(spans: array[int], pages: int) -> tuple[int, int | None]:
     """(pages of the file that the spans hold, first that they do not)."""
     present = sum(spans[1::2]) - sum(spans[0::2])
     if present == pages:

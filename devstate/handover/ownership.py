@@ -157,8 +157,14 @@ def subtract_many(edges: array[int], other: array[int]) -> array[int]:
     import numpy as np
 
     out = array("Q")
-    a, b = np.frombuffer(edges, np.uint64), np.frombuffer(other, np.uint64)
-    points = np.union1d(a, b)
-    inside = (np.searchsorted(a, points, side="right") % 2 == 1) & (np.searchsorted(b, points, side="right") % 2 == 0)
+    if edges == other:  # all that is preserved is owned, as it should be
+        return out
+    points = np.concatenate((np.frombuffer(edges, np.uint64), np.frombuffer(other, np.uint64)))
+    sort = np.argsort(points, kind="stable")  # two sorted runs: one merge
+    points = points[sort]
+    first = sort < len(edges)
+    inside = (np.cumsum(first) % 2 == 1) & (np.cumsum(~first) % 2 == 0)
+    last = np.append(points[1:] != points[:-1], True)[: len(points)]
+    points, inside = points[last], inside[last]
     out.frombytes(points[np.flatnonzero(np.diff(inside, prepend=False))].tobytes())
     return out

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 CHUNKS_MAX = 1 << 20
 """Chunks of a kho-v1 map: 255 bitmaps of 128 MiB each; this many cover more than any machine has."""
 
+STEP = 1 << 17
+"""Addresses that are looked up at a time: what they need stays in the cache."""
+
 SLOT = 512
 """Bytes of the smallest bitmap, which no two share."""
 
@@ -94,11 +97,12 @@ class PreservedPages:
         import numpy as np
 
         found = np.full(len(pas), -1, np.int8)
-        for order in reversed(self._orders):
-            shift = np.uint64((self.map.page_size << order).bit_length() - 1)
-            aligned = np.flatnonzero(pas & np.uint64((self.map.page_size << order) - 1) == 0) if shift else np.arange(len(pas))
-            blocks = pas[aligned] >> shift
-            found[aligned[self._are_set(blocks, order)]] = order
+        for at in range(0, len(pas), STEP):
+            part = pas[at : at + STEP]
+            for order in reversed(self._orders):
+                size = self.map.page_size << order
+                aligned = np.flatnonzero(part & np.uint64(size - 1) == 0)
+                found[at + aligned[self._are_set(part[aligned] >> np.uint64(size.bit_length() - 1), order)]] = order
         return found
 
     def _are_set(self, blocks: numpy.typing.NDArray[numpy.uint64], order: int) -> numpy.typing.NDArray[numpy.bool_]:

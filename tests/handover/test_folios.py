@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from devstate.handover import folios, ownership
+from devstate.handover import foliocolumns, folios, ownership
 from devstate.handover.claims import Claims
 from devstate.handover.content import MEMFD, FolioForm, file_runs, folio_records
 from devstate.handover.folios import ADDRESS_END, FolioAudit, audit_few, audit_many, merge, merge_columns, record_of
@@ -64,7 +64,11 @@ def test_both_audits_say_the_same(table: list[tuple[int, int, int]], pages: int,
         records += struct.pack(order, pfn << form.pfn_shift | flags << form.flags_shift, index)
     preserved = None if without_map else big if is_big else little
     given_ = (records, preserved, pages, page, "big" if is_big else "little", form)
-    assert audit_few(*given_) == audit_many(*given_)
+    plain = audit_few(*given_)
+    assert plain == audit_many(*given_)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foliocolumns, "STEP", 3)
+        assert plain == audit_many(*given_)
 
 
 def faults_of(*table: tuple[int, int, int], pages: int = 100) -> dict[str, tuple[int, int]]:
