@@ -46,6 +46,8 @@ def open_handover(
         follow = Follow(handover)
         open_root(follow, dict(source.blobs)["fdt"], None)
         _open_parts(follow, {})
+    if source.handover is not None and source.handover.missing:
+        handover.problems.append(Problem("capture-missing", f"the capture says that it lacks: {source.handover.missing}"))
     handover.problems[:0] = [
         Problem(each.rule, each.message, each.location.pa, each.location.path or each.location.source) for each in source.problems
     ]

@@ -82,12 +82,16 @@ def test_all_that_is_preserved(captures: Path) -> None:
     assert pages(source.memory).keys() < pages(more.memory).keys()
 
 
+NOTE = "capture-missing"
+"""What only a capture has: its own word on what it lacks."""
+
+
 def test_judged_the_same(any_captures: Path) -> None:
     """check finds in a capture what it finds in the original, at the same places, tampered or not, and predicts the same."""
 
     def judged(handover: Handover) -> tuple[object, ...]:
         report = check(handover)
-        return report.predicted, sorted((each.rule, each.location.pa or 0, each.severity) for each in report.findings)
+        return report.predicted, sorted((each.rule, each.location.pa or 0, each.severity) for each in report.findings if each.rule != NOTE)
 
     for path in sorted([*any_captures.glob("*.core.zst"), *any_captures.glob("tampered/*.core.zst")]):
         _, source = captured(origin(path), Wanted(preserved=True))
@@ -399,7 +403,7 @@ def test_damaged_handovers(shipped: Path, data: st.DataObject) -> None:
         return
     before, after = changed.open(), open_handover(source)
     assert [] == differences(before, after)
-    assert {problem.code for problem in before.problems} == {problem.code for problem in after.problems}
+    assert {problem.code for problem in before.problems} == {problem.code for problem in after.problems} - {NOTE}
     assert bool(before.problems) <= bool(made.missing)
     assert not any("changed" in text for text in made.missing)
 

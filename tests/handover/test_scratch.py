@@ -51,3 +51,17 @@ def test_preserved_memory_in_scratch(shipped: Path) -> None:
     found = [finding for finding in report.findings if finding.rule == "preserved-in-scratch"]
     assert (page, Reaction.ACCEPTED) == (found[0].location.pa, report.predicted)
     assert handover.preserved.word(page) == (found[0].related[0][0], int(found[0].related[0][1].split()[1]))
+
+
+def test_what_the_capture_lacks_is_said(shipped: Path, tmp_path: Path) -> None:
+    """The note of our own captures says what is missing: inspect shows it, and check notes it."""
+    from devstate.memory.notes import HandoverNote
+    from devstate.memory.save import save_elf
+
+    source = open_input(str(shipped / "empty-7.3.core.zst"))
+    assert source.memory is not None
+    path = tmp_path / "x.core"
+    save_elf(str(path), source.memory.regions, HandoverNote(missing="no sessions yet"))
+    report = check(open_handover(open_input(str(path))))
+    assert ["capture-missing"] == [finding.rule for finding in report.findings]
+    assert "no sessions yet" in report.findings[0].message

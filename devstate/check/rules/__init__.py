@@ -46,6 +46,7 @@ ACTIVE = (
 """Rules with a ``check`` of their own. They may also judge problems with their id."""
 
 FROM_PROBLEMS = (
+    "capture-missing",
     "area-count",
     "chain-count",
     "chain-cycle",

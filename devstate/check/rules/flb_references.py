@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 RULE = Rule("flb-references", "An FLB's count of files is not possible", Severity.WARNING, Reaction.ACCEPTED)
 
+HANDLERS_MAX = 32
+"""Handlers of one handover that are told apart: kernels have a handful, and of many more any count is a sum."""
+
+LISTED_MAX = 64
+"""Files up to which the possible counts are listed."""
+
 
 def check(context: Context) -> Iterator[Finding]:
     """An object belongs to whole handlers: its count is a sum of their files."""
@@ -32,12 +38,16 @@ def check(context: Context) -> Iterator[Finding]:
     counts: dict[str, int] = {}
     for file in handover.files:
         counts[file.compatible] = counts.get(file.compatible, 0) + 1
-    sums = {0}
+    if len(counts) > HANDLERS_MAX:
+        return
+    sums = 1  # bit n: a set of handlers has n files
     for count in counts.values():
-        sums |= {each + count for each in sums}
+        sums |= sums << count
+    total = sums.bit_length() - 1
     for flb in handover.luo.flbs:
-        if flb.count not in sums - {0}:
-            expected = " or ".join(map(str, sorted(sums - {0})))
+        if not 0 < flb.count <= total or not sums >> flb.count & 1:
+            listed = [str(each) for each in range(1, min(total, LISTED_MAX) + 1) if sums >> each & 1]
+            expected = " or ".join(listed) if total <= LISTED_MAX else f"a sum of files of handlers, at most {total}"
             yield RULE.finding(
                 handover, "the count of files cannot be", field_pa(flb.pa, flb.record, "count"), f"{flb.path}.count", expected, flb.count
             )

@@ -26,12 +26,12 @@ RULE = Rule("vmalloc-flags", "A vmalloc area has flags that the kernel does not 
 def check(context: Context) -> Iterator[Finding]:
     """Mask the known bits away."""
     for file in context.bodies():
-        if file.pages is None or file.body is None:
+        if file.pages is None:
             continue
-        area = file.body.folios
+        area = file.pages.record
         known = area.layout.field("flags").known_bits
         if area.flags & ~known:
-            pa = field_pa(field_pa(file.data_pa, file.body, "folios"), area, "flags")
+            pa = field_pa(file.pages.pa, area, "flags")
             yield RULE.finding(
                 context.handover, "unknown flags of the vmalloc area", pa, f"{file.path}/folios", f"bits of {known:#x}", f"{area.flags:#x}"
             )

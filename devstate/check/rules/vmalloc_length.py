@@ -27,13 +27,13 @@ def check(context: Context) -> Iterator[Finding]:
     """Count the blocks of each list."""
     for file in context.bodies():
         pages = file.pages
-        if pages is None or file.body is None or not file.nr_folios or not pages.complete:
+        if pages is None or not file.nr_folios or not pages.complete:
             continue
-        area = file.body.folios
+        area = pages.record
         held = len(pages.blocks) << pages.order
         if held != area.total_pages or not held or area.order >= 32:
             wrong = "first" if not area.first else "order" if area.order and held > area.total_pages else "total_pages"
-            pa = field_pa(field_pa(file.data_pa, file.body, "folios"), area, wrong)
+            pa = field_pa(pages.pa, area, wrong)
             end = pages.end_pa()
             related = ((end, "where the list ends"),) if end is not None else ()
             message = "the page list has another length"
