@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from devstate.memory.open import Input
     from devstate.memory.physmem import PhysMemory
 
+
 def open_handover(
     source: Input, *, fdt: int | None = None, page_size: int | None = None, registry: Registry | None = None, side: str | None = None
 ) -> Handover:
