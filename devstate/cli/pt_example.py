@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Write FILE; 0. UsageError for a format or levels that there are not, or a FILE that is there."""
     from devstate.memory.arena import Arena
     from devstate.pagetable.build import build
-    from devstate.pagetable.example import guest
+    from devstate.pagetable.example import MEMORY_END, guest
 
     if os.path.exists(arguments.output) and not arguments.force:
         raise UsageError(f"{arguments.output} is there already; --force overwrites it")
     levels = arguments.levels or (3 if arguments.granule == 65536 else 4)
-    arena = Arena(base=256 << 20, size=1 << 30)
+    arena = Arena(base=MEMORY_END)
     table = build(arena, arguments.format, guest(arguments.granule, arguments.seed), levels, granule=arguments.granule)
     note = preserve(arena, table, forget=arguments.forget)
     arena.save(arguments.output, note)
@@ -67,7 +67,8 @@ def preserve(arena: Arena, table: PageTable, *, forget: int) -> HandoverNote:
     from devstate.pagetable.radix import cut, radix_shape
 
     shape = radix_shape(arena.page_size)
-    runs = cut(ranges(arena, table, forget), arena.page_size)
+    fdt_pa, scratch_pa = arena.alloc(), arena.alloc()
+    runs = cut([*ranges(arena, table, forget), (fdt_pa, 2 * arena.page_size)], arena.page_size)
     nodes: list[int] = []
     count = 1
     while count > len(nodes):
@@ -76,7 +77,6 @@ def preserve(arena: Arena, table: PageTable, *, forget: int) -> HandoverNote:
     for place, pa in enumerate(nodes):
         arena.write(pa, pages[place * arena.page_size : (place + 1) * arena.page_size])
     blob = write(Fdt(Node("", {"compatible": b"kho-v4\0", "preserved-memory-map": pack("<Q", nodes[0])})), IN_PLACE)
-    fdt_pa, scratch_pa = arena.alloc(len(blob)), arena.alloc()
     arena.write(fdt_pa, blob)
     arena.write(scratch_pa, pack("<QQ", *SCRATCH))
     return HandoverNote(fdt_pa, scratch_pa, 16, arena.page_size)

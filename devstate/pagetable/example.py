@@ -25,7 +25,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 MEMORY_START, MEMORY_END = 4 * GIB, 64 * GIB
-"""Where the guest's memory is in the host: tables and the rest of a handover are below."""
+"""Where the guest's memory is in the host: tables and the rest of a handover are above."""
 
 BLOCK = 2 * MIB
 """The host's memory is given out in blocks of this size, and these in pieces."""
