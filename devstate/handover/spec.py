@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What a handover is to be built from (``devstate.handover.build``): plain frozen data, and the rules that it must obey.
+
+Everything that is put into memory has a *place*, a name by which ``Spec.pins`` gives it an address; what has no pin is put where there
+is room::
+
+    kho                                  the root FDT (one page)
+    kho/map/N                            page N of the memory map: tree pages parents first, chunks in the order of their making
+    kho/bitmap/N                         bitmap N of the chunks of kho-v1
+    scratch, entry                       the scratch array; the setup_data node or devicetree that leads to the root
+    subtree/NAME                         the blob of a client
+    memblock/NAME                        a reserve_mem region
+    luo/ser                              luo_ser, in the form that keeps it beside a devicetree
+    luo/session/N, luo/flb/N             block (or area) N of sessions, and the area of FLBs
+    luo/session/NAME/files/N             block (or area) N of the files of a session
+    luo/session/NAME/TOKEN               the record of a file
+    luo/session/NAME/TOKEN/list/N        page N of its page list
+    luo/session/NAME/TOKEN/array/N       block N of its folio array
+    luo/session/NAME/TOKEN/folios        its folios, one behind the other
+"""
+
+from __future__ import annotations
+
+from devstate.errors import UsageError
+from devstate.frozen import frozen
+from devstate.handover.root import FOUND_BY
+from devstate.layout.release import parse_release, writes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from devstate.layout.model import ByteOrder
+    from devstate.layout.registry import Registry
+    from devstate.pagetable.radix import Run
+
+DIRTY, UPTODATE = 1, 2
+"""Flags of a folio record (include/linux/kho/abi/memfd.h)."""
+
+SETUP_DATA, DEVICETREE = "setup_data", "devicetree"
+ENTRIES = (SETUP_DATA, DEVICETREE)
+"""How the next kernel is led to the root: x86, and machines with a devicetree."""
+
+NO_PINS: Mapping[str, int] = {}
+
+
+@frozen
+class FolioColumns:
+    """The folios of a file one by one, as parallel sequences (numpy arrays, tuples): ``order`` is that of the preserved block."""
+
+    index: Sequence[int]
+    pfn: Sequence[int]
+    flags: Sequence[int]
+    order: Sequence[int]
+
+
+@frozen
+class FileSpec:
+    """A preserved file. Of a memfd, ``content`` is its first bytes, the rest of ``size`` is zeros in memory; ``order`` that of its folios.
+
+    ``folios`` says where each folio is; without it they are all of ``order``, one behind the other. ``handler`` and ``data`` are the
+    string and handle of a file of any other kind, which are written as they are.
+    """
+
+    token: int
+    content: bytes | memoryview = b""
+    size: int = 0
+    pos: int = 0
+    seals: int = 0
+    order: int = 0
+    folios: FolioColumns | None = None
+    handler: str | None = None
+    data: int = 0
+
+
+@frozen
+class SessionSpec:
+    """A session."""
+
+    name: str
+    files: tuple[FileSpec, ...] = ()
+
+
+@frozen
+class FlbSpec:
+    """A file-lifecycle-bound object: ``data`` its handle, ``count`` the files that depend on it."""
+
+    name: str
+    data: int
+    count: int
+
+
+@frozen
+class RegionSpec:
+    """A reserve_mem region of ``size`` bytes that begins with ``content``."""
+
+    name: str
+    size: int
+    content: bytes | memoryview = b""
+
+
+@frozen
+class SubtreeSpec:
+    """A client of KHO of one's own: its blob, as it is."""
+
+    name: str
+    blob: bytes
+
+
+@frozen
+class Forms:
+    """The forms that one kernel writes, by schema name; None for what it does not have. ``release`` is what its metadata says."""
+
+    kho: str
+    luo: str | None = None
+    memfd: str | None = None
+    release: str | None = None
+
+
+@frozen
+class Spec:
+    """A whole handover. ``kexec_count`` is written by kernels with metadata only; ``scratch`` are (start, size) pairs.
+
+    ``subtree_order`` names clients that come first in the root, in this order. ``per_block`` and ``per_list`` are the most entries in a
+    block of a chain and in a page of a page list (None: what fits), ``list_order`` is the order of the blocks of folio arrays.
+    ``preserved`` are blocks that are preserved beside what is built. ``renamed`` takes kernel 7.4's name for scratch in the entry.
+    """
+
+    forms: Forms
+    page_size: int = 4096
+    byte_order: ByteOrder = "little"
+    sessions: tuple[SessionSpec, ...] = ()
+    flbs: tuple[FlbSpec, ...] = ()
+    regions: tuple[RegionSpec, ...] = ()
+    liveupdate_num: int = 1
+    kexec_count: int = 1
+    scratch: tuple[tuple[int, int], ...] = ()
+    per_block: int | None = None
+    per_list: int | None = None
+    list_order: int = 0
+    subtrees: tuple[SubtreeSpec, ...] = ()
+    subtree_order: tuple[str, ...] = ()
+    entry: str | None = None
+    renamed: bool = False
+    preserved: tuple[Run, ...] = ()
+    pins: Mapping[str, int] = NO_PINS
+
+
+def forms_of(registry: Registry, release: str) -> Forms:
+    """The forms that kernels of ``release`` write, the newest where a release had several. UsageError for one without KHO."""
+    parsed = parse_release(release)
+    if parsed is None:
+        raise UsageError(f"{release!r} is no kernel release; expected two numbers, such as 7.3 or 7.1-rc5")
+
+    def form(found_by: str) -> str | None:
+        return next((name for name in registry.found_by(found_by) if writes(registry.summaries[name], parsed)), None)
+
+    kho = form(FOUND_BY)
+    if kho is None:
+        raise UsageError(f"kernels of release {release} have no KHO")
+    metadata = form("KHO subtree kexec-metadata")
+    return Forms(kho, form("KHO subtree LUO"), form("luo_file_ser.data"), release if metadata is not None else None)
