@@ -22,12 +22,13 @@ SECTION = 128 << 20
 class Context:
     """One run of the rules over one handover. ``release`` is None when nobody knows what reads it."""
 
-    __slots__ = ("_ownership", "_sessions", "handover", "release")
+    __slots__ = ("_ownership", "_sessions", "_top", "handover", "release")
 
     def __init__(self, handover: Handover, kernel: str | None = None) -> None:
         self.handover = handover
         self.release: Release | None = reading_release(handover, kernel)
         self._ownership: Ownership | None = None
+        self._top: int | None = None
         self._sessions = {session.path for session in handover.luo.sessions} if handover.luo is not None else set()
 
     @property
@@ -52,12 +53,17 @@ class Context:
 
         Early boot allocates from the top, so what was handed over reaches close to the end of memory.
         """
+        if self._top is None:
+            self._top = self._highest()
+        return pa >= 2 * (-(-self._top // SECTION) * SECTION)
+
+    def _highest(self) -> int:
+        """The end of the highest memory that is surely there."""
         handover = self.handover
         ends = [claim.start + claim.size for claim in handover.claims.items if handover.memory and handover.memory.contains(claim.start)]
         ends += [region.end for region in handover.memory.regions[-1:]] if handover.memory is not None else []
         ends += [start + size for start, size in handover.scratch or ()]
-        top = max(ends, default=0)
-        return pa >= 2 * (-(-top // SECTION) * SECTION)
+        return max(ends, default=0)
 
     def reaction_at(self, path: str | None) -> Reaction:
         """What the kernel does when the thing at ``path`` cannot be read: it depends on the moment when it is read.

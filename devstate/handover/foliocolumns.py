@@ -114,8 +114,8 @@ class ColumnAudit:
         if not len(index):
             return below, within
         highest = np.maximum.accumulate(index)
-        at = np.maximum.accumulate(np.where(index == highest, np.arange(len(index)), 0))
         below[1:] = index[1:] <= highest[:-1]
+        at = np.maximum.accumulate(np.where(below, 0, np.arange(len(index))))
         within[1:] = (index[1:] > highest[:-1]) & (index[1:] - highest[:-1] < size[at[:-1]])
         last, end = self.highest
         if last >= 0:  # those that are no higher than what earlier steps had

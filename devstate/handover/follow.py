@@ -29,13 +29,22 @@ ENTRIES_MAX = 1 << 20
 """Records that one link may lead to: 10000 blocks of 63 files, rounded up."""
 
 
-class Follow:
-    """The reading end of one handover: bytes, records and chains at physical addresses."""
+FOLLOWED_TIMES = 4
+"""How many times the bytes of the memory may be followed to. A sound handover leads to each byte once, damage leads to some of them
+again; where everything leads to the same chain, following it would take time without end."""
 
-    __slots__ = ("handover", "order", "page_size", "swapped")
+FOLLOWED_MIN = 1 << 20
+"""Bytes that may be followed to however small the memory is: a handful of pages may well be reached in several ways."""
+
+
+class Follow:
+    """The reading end of one handover: bytes, records and chains at physical addresses. ``left`` bytes may still be followed to."""
+
+    __slots__ = ("handover", "left", "order", "page_size", "swapped")
 
     def __init__(self, handover: Handover) -> None:
         self.handover = handover
+        self.left = FOLLOWED_MIN + FOLLOWED_TIMES * (handover.memory.size if handover.memory is not None else 0)
         self.page_size = handover.environment.page_size
         self.order = handover.environment.byte_order
         self.swapped = self.order != sys.byteorder
@@ -59,8 +68,14 @@ class Follow:
         memory = self.handover.memory
         if memory is None:
             return None
+        if size > self.left and memory.contains(pa, size):
+            message = "links lead to the same memory again and again: it is not followed any more"
+            self.problem("read-too-long", message, link, path, "each byte once", f"{FOLLOWED_TIMES} times all of it")
+            return None
         try:
-            return memory.read(pa, size)
+            data = memory.read(pa, size)
+            self.left -= size
+            return data
         except DecodeError as error:
             code = "not-in-memory" if isinstance(error, NotInMemoryError) else "read-too-long"
             target = ((pa, "where the link leads"),)

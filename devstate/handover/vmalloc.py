@@ -27,17 +27,19 @@ LISTS_MAX = 1 << 23
 
 
 class PageList:
-    """The blocks of an area, in order. ``blocks`` are physical addresses (u64), ``order`` their page order, ``lists`` the list pages,
-    ``lengths`` how many blocks there are up to and with each of them.
+    """The blocks of an area, in order: what its kho_vmalloc ``record`` at ``pa`` leads to. ``blocks`` are physical addresses (u64),
+    ``order`` their page order, ``lists`` the list pages, ``lengths`` how many blocks there are up to and with each of them.
 
     ``complete`` is False when the list could not be followed to its end.
     """
 
-    __slots__ = ("blocks", "complete", "first_pa", "lengths", "lists", "order", "page_size", "total_pages")
+    __slots__ = ("blocks", "complete", "first_pa", "lengths", "lists", "order", "pa", "page_size", "record", "total_pages")
 
-    def __init__(self, first_pa: int, total_pages: int, order: int, page_size: int) -> None:
-        self.first_pa = first_pa
-        self.total_pages = total_pages
+    def __init__(self, record: Record, pa: int, order: int, page_size: int) -> None:
+        self.record = record
+        self.pa = pa
+        self.first_pa: int = record.first
+        self.total_pages: int = record.total_pages
         self.order = order
         self.page_size = page_size
         self.blocks = array("Q")
@@ -94,7 +96,7 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
     """The page list that the kho_vmalloc ``record`` at ``pa`` leads to. Damage becomes problems and an incomplete list."""
     page_size = follow.page_size
     order = record.order if record.order < 32 else 0
-    pages = PageList(record.first, record.total_pages, order, page_size)
+    pages = PageList(record, pa, order, page_size)
     wanted = -(-record.total_pages // (1 << order))
     seen: set[int] = set()
     link, at = pa, record.first
