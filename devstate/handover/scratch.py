@@ -8,9 +8,16 @@ Source: struct kho_scratch in include/asm-generic/kexec_handover.h; low memory, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import islice
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from devstate.handover.follow import Follow
+    from devstate.handover.preserved import PreservedPages
+    from devstate.memory.physmem import PhysMemory
 
 ENTRY = 16
 SCRATCH_MAX = 1 << 16
@@ -42,17 +49,27 @@ def find_scratch(follow: Follow) -> None:
     handover = follow.handover
     if handover.memory is None or handover.preserved is None or handover.scratch is not None:
         return
-    nodes = set(handover.preserved.map.node_pages)
-    candidates = []
-    for region in handover.memory.regions:
-        for pa in range(region.start, region.end - follow.page_size + 1, follow.page_size):
-            if pa not in nodes and pa != handover.fdt_pa and not handover.preserved.covers(pa):
-                candidates.append(pa)
-                if len(candidates) > CANDIDATES_MAX:
-                    return
+    candidates = list(islice(_unexplained(follow, handover.memory, handover.preserved), CANDIDATES_MAX + 1))
+    if len(candidates) > CANDIDATES_MAX:
+        return
     found = [(pa, entries) for pa in candidates if (entries := _array_at(follow, pa))]
     if len(found) == 1:
         handover.scratch_pa, handover.scratch = found[0]
+
+
+def _unexplained(follow: Follow, memory: PhysMemory, preserved: PreservedPages) -> Iterator[int]:
+    """The pages that are neither preserved nor of the map. Preserved ranges are passed over in one step each."""
+    nodes, edges = {*preserved.map.node_pages, follow.handover.fdt_pa}, preserved.map.edges
+    for region in memory.regions:
+        pa = region.start + -region.start % follow.page_size
+        while pa + follow.page_size <= region.end:
+            index = bisect_right(edges, pa)
+            if index % 2:
+                pa = edges[index]
+                continue
+            if pa not in nodes:
+                yield pa
+            pa += follow.page_size
 
 
 def _entries(follow: Follow, data: memoryview) -> list[tuple[int, int]]:
