@@ -6,6 +6,8 @@ The order of a walk, what it enters, and what it says is wrong are those of csrc
 
 from __future__ import annotations
 
+from struct import unpack
+
 from devstate.pagetable.entries import Leaf, Next, read_entry
 from devstate.pagetable.format import CONTIGUOUS, TOUCHED
 from devstate.pagetable.mapping import PROBLEM_LIMIT, Mapping, TableProblem, Walk, columns
@@ -23,14 +25,13 @@ class _Place:
     def __init__(self, table: PageTable, pa: int, level: int, iova: int, lost: int) -> None:
         self.pa, self.level, self.iova, self.lost = pa, level, iova, lost
         self.size = 8 * table.entries(level)
-        view = table.memory.read(pa, self.size)
-        self.words = [int.from_bytes(view[at : at + 8], "little") for at in range(0, self.size, 8)]
+        self.words = unpack(f"<{self.size // 8}Q", table.memory.read(pa, self.size))
         self.next = 0
         self.hinted = 0
 
 
-class _Walk:
-    """One walk, as csrc/pt_walk.c makes it."""
+class TableWalk:
+    """One walk, as csrc/pt_walk.c makes it. ``entered`` are the tables that were, each once: (first iova, address, bytes)."""
 
     def __init__(self, table: PageTable, budget: int) -> None:
         self.table = table
@@ -39,14 +40,16 @@ class _Walk:
         self.path: list[_Place] = []
         self.leaves: dict[int, int] = {}
         self.tables: dict[int, int] = {}
+        self.entered: list[tuple[int, int, int]] = []
         self.problems: list[TableProblem] = []
         self.problem_count = 0
 
     def wrong(self, code: str, place: _Place, index: int) -> None:
         iova = self.table.entry_iova(place.iova, place.level, index)
-        self._add(TableProblem(code, place.pa + 8 * index, place.words[index], iova, place.level))
+        self.add_problem(TableProblem(code, place.pa + 8 * index, place.words[index], iova, place.level))
 
-    def _add(self, problem: TableProblem) -> None:
+    def add_problem(self, problem: TableProblem) -> None:
+        """Note a problem."""
         self.problem_count += 1
         if len(self.problems) < PROBLEM_LIMIT:
             self.problems.append(problem)
@@ -56,7 +59,7 @@ class _Walk:
         size = 8 * self.table.entries(level)
         if not self.table.memory.contains(pa, size):
             if place is None:
-                self._add(TableProblem("table-not-in-memory", None, pa, 0, level))
+                self.add_problem(TableProblem("table-not-in-memory", None, pa, 0, level))
             else:
                 self.wrong("table-not-in-memory", place, index)
             return
@@ -75,9 +78,10 @@ class _Walk:
             self.budget -= size
             assert place is not None
             self.wrong("table-shared", place, index)
-        else:
-            self.tables[level] = self.tables.get(level, 0) + 1
         iova = 0 if place is None else self.table.entry_iova(place.iova, place.level, index)
+        if not known:
+            self.tables[level] = self.tables.get(level, 0) + 1
+            self.entered.append((iova, pa, size))
         self.path.append(_Place(self.table, pa, level, iova, lost))
 
     def too_wide(self, pa: int, size: int) -> bool:
@@ -93,6 +97,8 @@ class _Walk:
                 continue
             index = place.next
             place.next += 1
+            if not place.words[index]:
+                continue  # nothing, in every format
             said = read_entry(self.table.format, place.words[index], place.level)
             if isinstance(said, str):
                 self.wrong(said, place, index)
@@ -162,7 +168,7 @@ class _Walk:
 
 def walk(table: PageTable, *, merge: bool, attributes: int, budget: int) -> Walk:
     """See PageTable.walk(). ``budget``: bytes of tables that may be read again."""
-    state = _Walk(table, budget)
+    state = TableWalk(table, budget)
     rows: list[tuple[int, int, int, int]] = []
     for found in state.leaves_in_order():
         row = found.iova, found.pa, found.size, found.attributes & attributes
