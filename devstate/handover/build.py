@@ -111,9 +111,9 @@ def _root(layout: Layout) -> tuple[NodeLayout, TargetLayout]:
 
 def _clients(links: Links, shape: NodeLayout) -> list[Node]:
     """The nodes of the clients, their blobs in memory."""
-    nodes = []
+    nodes, orders = [], {each.name: each.order for each in links.spec.subtrees}
     for name, blob in _blobs(links).items():
-        pa = links.room.put(f"subtree/{name}", blob)
+        pa = links.room.put(f"subtree/{name}", blob, order=orders.get(name))
         values = {prop.name: len(blob) if prop.name == "blob-size" else pa for prop in reversed(shape.properties)}
         nodes.append(Node(name, {prop: links.number(value) for prop, value in values.items()}))
     return nodes

@@ -6,6 +6,8 @@ Works on columns: the time is that of writing the bytes, not of an object a foli
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from devstate.codec.columns import dtype_of
 from devstate.codec.encode import encode
 from devstate.codec.plan import plan_of
@@ -73,9 +75,9 @@ def _pinned(links: Links, file: FileSpec, given: FolioColumns, place: str) -> tu
     pages, page = np.uint64(1) << order, links.page
     new = np.ones(len(pfn), bool)
     new[1:] = (pfn[1:] != pfn[:-1] + pages[:-1]) | (order[1:] != order[:-1]) | (index[1:] != index[:-1] + pages[:-1])
-    first = np.flatnonzero(new)
+    edges = [*np.flatnonzero(new).tolist(), len(pfn)]
     content = memoryview(file.content)
-    for at, end in zip(first.tolist(), [*first[1:].tolist(), len(pfn)], strict=True):
+    for at, end in pairwise(edges):
         start = int(index[at]) * page
         links.room.fixed(f"{place}/folios", int(pfn[at]) * page, end - at, int(order[at]))
         links.room.arena.write(int(pfn[at]) * page, content[start : start + ((end - at) * page << int(order[at]))])

@@ -77,18 +77,16 @@ def _bitmaps(links: Links, size: int, runs: list[Run]) -> Mapping[tuple[int, int
 
 
 def _chunks(links: Links, layout: Layout, size: int, runs: list[Run]) -> int:
-    """Chunks of bitmaps of ``size`` bytes, one chain for all orders."""
+    """Chunks of bitmaps of ``size`` bytes, one chain for all orders, the lowest first; each chunk knows the next."""
     rows: dict[int, list[Mapping[str, int]]] = {}
     for number, ((order, start), bits) in enumerate(sorted(_bitmaps(links, size, runs).items())):
         rows.setdefault(order, []).append({"phys_start": start, "bitmap": links.room.slot(f"kho/bitmap/{number}", bytes(bits))})
     capacity = (links.page - 16) // 16
     step = min(links.spec.per_list or capacity, capacity)
-    pa = number = 0
-    for order, entries in sorted(rows.items()):
-        for at in range(0, len(entries), step):
-            some = entries[at : at + step]
-            empty = [{"phys_start": 0, "bitmap": 0}] * (capacity - len(some))
-            chunk = {"next": pa, "order": order, "num_elms": len(some), "bitmaps": [*some, *empty]}
-            pa = links.room.aside(f"kho/map/{number}", encode(layout, chunk, CHUNK))
-            number += 1
+    parts = [(order, each[at : at + step]) for order, each in rows.items() for at in range(0, len(each), step)]
+    pa = 0
+    for number, (order, some) in reversed(list(enumerate(parts))):
+        empty = [{"phys_start": 0, "bitmap": 0}] * (capacity - len(some))
+        chunk = {"next": pa, "order": order, "num_elms": len(some), "bitmaps": [*some, *empty]}
+        pa = links.room.aside(f"kho/map/{number}", encode(layout, chunk, CHUNK))
     return pa

@@ -67,9 +67,14 @@ class Room:
             raise error.at(path=place) from None
         self.preserved.append(Run(pa, count, order))
 
-    def put(self, place: str, data: bytes, size: int | None = None) -> int:
-        """Preserved memory of ``size`` bytes (what it takes, by default) with ``data`` at its start."""
-        pa = self.take(place, len(data) if size is None else size)
+    def put(self, place: str, data: bytes, size: int | None = None, order: int | None = None) -> int:
+        """Preserved memory of ``size`` bytes (what it takes, by default), or a block of ``order``, with ``data`` at its start."""
+        if order is None:
+            pa = self.take(place, len(data) if size is None else size)
+        elif len(data) > self.page << order:
+            raise EncodeError("more than the block holds", path=place, expected=f"at most {self.page << order} bytes", found=len(data))
+        else:
+            pa = self.blocks(place, 1, order)
         self.arena.write(pa, data)
         return pa
 

@@ -47,6 +47,7 @@ def check_spec(spec: Spec) -> None:
     _unique([*CLIENTS, *(each.name for each in spec.subtrees)], "subtrees[{}].name", "two clients have this name", -len(CLIENTS))
     for at, subtree in enumerate(spec.subtrees):
         _name(subtree.name, f"subtrees[{at}].name")
+        _order(subtree.order or 0, f"subtrees[{at}].order")
     for key in ("per_block", "per_list"):
         value = getattr(spec, key)
         if value is not None and value < 1:

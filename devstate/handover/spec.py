@@ -5,7 +5,7 @@ Everything that is put into memory has a *place*, a name by which ``Spec.pins`` 
 is room::
 
     kho                                  the root FDT (one page)
-    kho/map/N                            page N of the memory map: tree pages parents first, chunks in the order of their making
+    kho/map/N                            page N of the memory map: tree pages parents first, chunks in the order of the chain
     kho/bitmap/N                         bitmap N of the chunks of kho-v1
     scratch, entry                       the scratch array; the setup_data node or devicetree that leads to the root
     subtree/NAME                         the blob of a client
@@ -29,6 +29,9 @@ from devstate.layout.release import parse_release, writes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
 
     from devstate.layout.model import ByteOrder
     from devstate.layout.registry import Registry
@@ -48,10 +51,10 @@ NO_PINS: Mapping[str, int] = {}
 class FolioColumns:
     """The folios of a file one by one, as parallel sequences (numpy arrays, tuples): ``order`` is that of the preserved block."""
 
-    index: Sequence[int]
-    pfn: Sequence[int]
-    flags: Sequence[int]
-    order: Sequence[int]
+    index: Sequence[int] | NDArray[Any]
+    pfn: Sequence[int] | NDArray[Any]
+    flags: Sequence[int] | NDArray[Any]
+    order: Sequence[int] | NDArray[Any]
 
 
 @frozen
@@ -101,10 +104,11 @@ class RegionSpec:
 
 @frozen
 class SubtreeSpec:
-    """A client of KHO of one's own: its blob, as it is."""
+    """A client of KHO of one's own: its blob, as it is, in one block of ``order``, or in as many pages as it takes (None)."""
 
     name: str
     blob: bytes
+    order: int | None = None
 
 
 @frozen

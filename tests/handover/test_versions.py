@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from devstate.check.run import check
-from devstate.finding import Reaction, Severity
+from devstate.check.run import Report, check
+from devstate.finding import Finding, Reaction, Severity
 from devstate.frozen import replace
 from devstate.handover.build import Built, build
 from devstate.handover.content import file_sha256
@@ -20,6 +20,7 @@ from devstate.handover.model import Handover
 from devstate.handover.open import open_handover, open_memory
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec
 from devstate.layout.model import PAGE_SIZES
+from devstate.layout.release import parse_release
 from devstate.memory.notes import HandoverNote
 from devstate.memory.open import open_data
 from tests.handover.builders import KERNELS, POSTED
@@ -107,7 +108,7 @@ def meant(wanted: Spec) -> Spec:
     )
 
 
-names = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_characters="/"), min_size=1, max_size=15)
+names = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, categories=("L", "N", "P", "S"), exclude_characters="/"), min_size=1, max_size=15)
 words = st.sampled_from([0, 1, (1 << 63) - 1, (1 << 64) - 1]) | st.integers(0, (1 << 64) - 1)
 
 
@@ -117,8 +118,9 @@ def files(draw: st.DrawFn, page: int) -> FileSpec:
     order = draw(st.sampled_from([0, 0, 0, 1, 3, 9]))
     pages = draw(st.integers(0, 12 if order < 9 else 1))
     size = max(0, pages * page - draw(st.sampled_from([0, 0, 1, page // 2])))
+    pos = draw(st.integers(0, size))  # check wonders at one behind the end
     content = draw(st.binary(max_size=64)) * draw(st.sampled_from([1, 1, page // 16]))
-    return FileSpec(draw(words), content, size, draw(st.integers(0, (1 << 63) - 1)), draw(st.integers(0, 31)), order)
+    return FileSpec(draw(words), content, size, pos, draw(st.integers(0, 31)), order)
 
 
 @st.composite
@@ -167,6 +169,13 @@ FULL = Spec(
 )
 
 
+def told_of(report: Report) -> list[Finding]:
+    """The findings, without the true one that a commit between releases is no release."""
+    releases = [each.found for each in report.findings if each.rule == "metadata-release"]
+    commits = {repr(each.release) for each in KERNELS if each.release is not None and parse_release(each.release) is None}
+    return [each for each in report.findings if each.rule != "metadata-release" or not commits.issuperset(releases)]
+
+
 @pytest.mark.parametrize("byte_order", ["little", "big"])
 @pytest.mark.parametrize("page_size", PAGE_SIZES)
 @pytest.mark.parametrize("kernel", KERNELS + POSTED, ids=lambda kernel: "+".join(filter(None, (kernel.kho, kernel.luo, kernel.release))))
@@ -195,8 +204,9 @@ def test_no_false_alarm(kernel: Forms, page_size: int, byte_order: str) -> None:
     """
     report = check(opened(build(able(replace(FULL, forms=kernel, page_size=page_size, byte_order=byte_order)))))  # type: ignore[arg-type]
     pairs = page_size == 16384 and kernel.kho in ("kho-v2", "kho-v3@7.1-rc1")
-    assert {"flb-name"} | ({"unowned-pages"} if pairs else set()) >= {each.rule for each in report.findings}
-    assert all(each.severity is Severity.INFO for each in report.findings)
+    told = told_of(report)
+    assert {"flb-name"} | ({"unowned-pages"} if pairs else set()) >= {each.rule for each in told}
+    assert all(each.severity is Severity.INFO for each in told)
     assert Reaction.ACCEPTED is report.predicted
 
 
@@ -208,7 +218,7 @@ def test_open_gives_what_was_built(want: Spec) -> None:
     handover = opened(build(able(want)))
     assert meant(want) == seen(handover)
     report = check(handover)
-    assert ([], Reaction.ACCEPTED) == ([each for each in report.findings if each.severity > Severity.INFO], report.predicted)
+    assert ([], Reaction.ACCEPTED) == ([each for each in told_of(report) if each.severity > Severity.INFO], report.predicted)
 
 
 @given(wanted(POSTED))
