@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Tables that a real kernel wrote, held to what a second source says that they map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devstate.memory.arena import Arena
+from devstate.memory.open import open_input
+from devstate.pagetable import native, oracle, walk
+from devstate.pagetable.build import build
+from devstate.pagetable.compare import compare
+from devstate.pagetable.mapping import ACCESS, ALL, Mapping
+from devstate.pagetable.table import PageTable
+from devstate.pagetable.verify import verify
+
+from .tables import CAPTURES, real_domains
+
+ASIDE = [
+    # Top tables of mod-formats that its truth does not name; found by looking for pages that walk cleanly to what the others map.
+    ("vtd-second-stage", 4096, 4, 0x2942000, 512, 18, {0x1000: 1596, 0x200000: 286, 0x40000000: 535}),
+    ("vtd-first-stage", 4096, 4, 0x28E2000, 512, 33, {0x1000: 1647, 0x200000: 293, 0x40000000: 537}),
+    ("vtd-first-stage", 4096, 5, 0x28A8000, 512, 29, {0x1000: 1628, 0x200000: 289, 0x40000000: 536}),
+    ("amd-v1", 4096, 5, 0x2858000, 512, 19, None),
+    ("amd-v1", 4096, 4, 0x2842000, 512, 25, None),
+    ("riscv-64", 4096, 4, 0x26B7000, 512, 32, {0x1000: 1647, 0x200000: 293, 0x40000000: 25, 0x8000000000: 1}),
+    ("arm-lpae-s1", 4096, 4, 0x264A000, 512, 25, {0x1000: 1628, 0x200000: 289, 0x40000000: 536}),
+    ("arm-lpae-s1", 65536, 2, 0x2AB0000, 8192, 8, {0x10000: 1027, 0x20000000: 1071}),
+    ("arm-lpae-s2", 16384, 2, 0xB480000, 32768, 8, {0x4000: 1932, 0x2000000: 785}),
+]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_every_domain_walks_to_its_truth(core: str, shipped: Path, name: str) -> None:
+    """Extents with what a device may do, leaves by size, tables, bytes; nothing is wrong with any; plain Python says the same."""
+    count = 0
+    for table, truth in real_domains(shipped, name):
+        found = table.walk()
+        rows = [[f"{each.iova:#x}", f"{each.pa:#x}", each.size, each.access] for each in found.mappings]
+        assert truth["mappings"] == rows
+        assert truth["leaf_sizes"] == {f"{size:#x}": number for size, number in sorted(found.leaves.items())}
+        assert truth["table_pages"] == sum(found.tables.values()) == sum(map(len, table.table_pages().values()))
+        assert truth.get("bytes_mapped", found.bytes) == found.bytes == found.mappings.bytes
+        assert () == verify(table).findings
+        slow = oracle.walk(table, merge=True, attributes=ACCESS, budget=walk.budget(table))
+        assert (slow.mappings, slow.leaves, slow.tables) == (found.mappings, found.leaves, found.tables)
+        assert oracle.table_pages(table) == table.table_pages()
+        count += 1
+    assert count >= 8
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_every_extent_translates(shipped: Path, name: str) -> None:
+    """Its first byte, its last, and neither neighbour into the same place."""
+    for table, _ in real_domains(shipped, name):
+        extents = list(table.extents())
+        for each in extents[:: max(len(extents) // 40, 1)]:
+            first, last = table.translate(each.iova), table.translate(each.iova + each.size - 1)
+            assert first is not None and last is not None
+            assert (each.pa, each.pa + each.size - 1, each.access, each.access) == (first.pa, last.pa, first.access, last.access)
+            assert 1 == last.size
+            after = table.translate(each.iova + each.size)
+            assert after is None or (after.pa, after.access) != (each.pa + each.size, each.access)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_built_again_they_are_the_same(shipped: Path, name: str) -> None:
+    """From the extents alone, the builder makes the leaves and tables that the kernel made."""
+    for table, truth in real_domains(shipped, name):
+        extents = list(table.extents(ALL))
+        built = build(
+            Arena(size=1 << 28), table.format, extents, table.levels, top_entries=table.top_entries, sign_extended=table.sign_extended,
+            runs=not table.format.contiguous,
+        )  # fmt: skip
+        found = built.walk()
+        assert 0 == found.problem_count
+        assert truth["mappings"] == [[f"{each.iova:#x}", f"{each.pa:#x}", each.size, each.access] for each in found.mappings]
+        assert 0 == len(compare(table, built))
+        if name == "mod-formats":  # in a running kernel, neighbours are mapped at different times, and empty tables stay
+            assert (truth["leaf_sizes"], truth["table_pages"]) == (
+                {f"{size:#x}": number for size, number in sorted(found.leaves.items())},
+                sum(found.tables.values()),
+            )
+
+
+@pytest.mark.parametrize("row", ASIDE, ids=lambda row: f"{row[0]}-{row[1]}-{row[2]}")
+def test_tables_that_the_truth_does_not_name(shipped: Path, row: tuple[object, ...]) -> None:
+    """Other levels and granules of the same capture: sound, and they map the same pattern."""
+    format, granule, levels, top, entries, pages, leaves = row
+    memory = open_input(str(shipped / "iommu" / "mod-formats.core.zst")).memory
+    assert memory is not None
+    table = PageTable(memory, format, top, levels, granule=granule, top_entries=entries)  # type: ignore[arg-type]
+    verdict = verify(table)
+    assert () == verdict.findings
+    assert pages == sum(verdict.walk.tables.values())
+    assert leaves in (None, verdict.walk.leaves)
+    first = next(iter(verdict.walk.mappings))
+    assert (Mapping(0, 0x10000000, 0x1000, 3) if granule == 4096 else Mapping(0x10000, 0x20000, 0x10000, 3)) == first
+
+
+def test_all_shipped_tables_are_walked_in_c(shipped: Path) -> None:
+    """None of them is left to plain Python by accident: whole tops of several pages, tables of 64K in regions that are not."""
+    if not native.BUILT:
+        pytest.skip("devstate is installed without its C core")
+    for name in CAPTURES:
+        assert all(walk.CoreRoot.of(table) is not None for table, _ in real_domains(shipped, name))
