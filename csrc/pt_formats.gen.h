@@ -31,7 +31,6 @@ static const struct ds_pt_format formats[] = {
 		.attributes = {
 			{ UINT64_C(0x1), 0, 0x1 },
 			{ UINT64_C(0x2), 0, 0x2 },
-			{ UINT64_C(0x4), 0, 0x4 },
 			{ UINT64_C(0x100), 0, 0x10 },
 			{ UINT64_C(0x200), 0, 0x20 },
 			{ UINT64_C(0x800), 0, 0x40 },
@@ -39,7 +38,6 @@ static const struct ds_pt_format formats[] = {
 		.limits = {
 			{ UINT64_C(0x1), UINT64_C(0x1), 0x1 },
 			{ UINT64_C(0x2), UINT64_C(0x2), 0x2 },
-			{ UINT64_C(0x4), UINT64_C(0x4), 0x4 },
 		},
 	},
 	{ /* vtd-first-stage */

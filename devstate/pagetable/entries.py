@@ -78,9 +78,9 @@ def _vtd_second_stage(format: PageTableFormat, entry: int, level: int) -> Leaf |
     if not entry & 0b11:
         return None
     pa = _field(entry, 51, 12) << 12
-    granted = _flags(entry, read=0, write=1, execute=2)
+    granted = _flags(entry, read=0, write=1)
     if level > 0 and not _field(entry, 7, 7):
-        return Next(pa, level - 1, (READ | WRITE | EXECUTE) & ~granted, bool(_field(entry, 11, 11)))
+        return Next(pa, level - 1, (READ | WRITE) & ~granted, bool(_field(entry, 11, 11)))
     if level > 2:
         return BAD_LEAF
     return _plain(format, level, pa, granted | _flags(entry, accessed=8, dirty=9, coherent=11) | _field(entry, 6, 3) << TYPE_SHIFT)

@@ -77,8 +77,8 @@ _VTD_SECOND = PageTableFormat(
     contiguous_bits=_NONE,
     reserved_leaf=_NONE,
     reserved_table=(_bit(11),) * LEVELS,
-    attributes=(_on(0, READ), _on(1, WRITE), _on(2, EXECUTE), _on(8, ACCESSED), _on(9, DIRTY), _on(11, COHERENT)),
-    limits=(_off(0, READ), _off(1, WRITE), _off(2, EXECUTE)),
+    attributes=(_on(0, READ), _on(1, WRITE), _on(8, ACCESSED), _on(9, DIRTY), _on(11, COHERENT)),  # bit 2, execute, is of no use any more
+    limits=(_off(0, READ), _off(1, WRITE)),
     leaf_set=0,
     table_set=_bits(1, 0),
 )
