@@ -29,7 +29,7 @@ def check_spec(spec: Spec) -> None:
     _one_of(spec.entry, (None, *ENTRIES), "entry", "the entry")
     _unique([each.name for each in spec.sessions], "sessions[{}].name", "two sessions have this name")
     if spec.forms.luo is None and (spec.sessions or spec.flbs):
-        raise EncodeError("this kernel has no LUO", path="sessions" if spec.sessions else "flbs")
+        raise EncodeError("this kernel has no LUO", path="sessions[0]" if spec.sessions else "flbs[0]")
     for at, session in enumerate(spec.sessions):
         _name(session.name, f"sessions[{at}].name")
         _unique([each.token for each in session.files], f"sessions[{at}].files[{{}}].token", "two files of the session have this token")

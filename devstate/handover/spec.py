@@ -164,3 +164,9 @@ def forms_of(registry: Registry, release: str) -> Forms:
         raise UsageError(f"kernels of release {release} have no KHO")
     metadata = form("KHO subtree kexec-metadata")
     return Forms(kho, form("KHO subtree LUO"), form("luo_file_ser.data"), release if metadata is not None else None)
+
+
+def is_renamed(registry: Registry, release: str) -> bool:
+    """Whether kernels of ``release`` have the newest name for scratch (boot memory) in what leads to the root."""
+    parsed, names = parse_release(release), registry.found_by("/chosen")
+    return parsed is not None and bool(names) and writes(registry.summaries[names[0]], parsed)

@@ -108,7 +108,8 @@ def meant(wanted: Spec) -> Spec:
     )
 
 
-names = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, categories=("L", "N", "P", "S"), exclude_characters="/"), min_size=1, max_size=15)
+letters = st.characters(min_codepoint=33, max_codepoint=0x2FFF, categories=("L", "N", "P", "S"), exclude_characters="/")
+names = st.text(letters, min_size=1, max_size=15)
 words = st.sampled_from([0, 1, (1 << 63) - 1, (1 << 64) - 1]) | st.integers(0, (1 << 64) - 1)
 
 
