@@ -203,6 +203,68 @@ static void folios_of_every_length(void)
 	}
 }
 
+static int root_of(uint32_t number, uint32_t levels, uint32_t top_entries, uint64_t top_pa, uint32_t pa_bits)
+{
+	struct ds_pt_root root = { .format = ds_pt_format(number), .top_pa = top_pa, .levels = levels, .top_entries = top_entries,
+				   .pa_bits = pa_bits };
+	struct ds_memory memory = { 0 };
+	struct ds_pt_walk walk = { .memory = &memory, .root = root };
+	struct ds_pt_tables tables = { 0 };
+	struct ds_pt_extent extent;
+	uint64_t visited = 0;
+	size_t used = 7;
+	int status = ds_pt_walk_begin(&walk);
+
+	HOLDS(ds_pt_tables(&memory, &root, &visited, &tables) == status && !tables.count);
+	if (!status) {
+		HOLDS(ds_pt_walk_next(&walk, &extent, 0, &used) == DS_EINVAL && used == 7);
+		HOLDS(ds_pt_walk_next(&walk, &extent, 1, &used) == DS_OK && used == 0);
+		HOLDS(walk.problems.count == 1 && tables.problems.count == 1);
+	}
+	return status;
+}
+
+/* AMD v1 is format 2, LPAE stage 2 of 4K is format 7. */
+static void page_tables_have_a_shape(void)
+{
+	HOLDS(root_of(2, 6, 128, 0, 0) == DS_OK);
+	HOLDS(root_of(2, 6, 256, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 7, 1, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 0, 1, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 1, 1, 0, 64) == DS_OK);
+	HOLDS(root_of(2, 1, 1, 0, 65) == DS_EINVAL);
+	HOLDS(root_of(2, 1, 1, 4, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 1, 0, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 1, 3, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(2, 5, 512, 0, 0) == DS_OK);
+	HOLDS(root_of(2, 5, 1024, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(7, 3, 8192, UINT64_MAX - 7, 0) == DS_OK);
+	HOLDS(root_of(7, 3, 16384, 0, 0) == DS_EINVAL);
+	HOLDS(root_of(1000, 3, 512, 0, 0) == DS_EINVAL);
+}
+
+/* A table of one page in a region that is a byte too short, and one that begins in the middle of a unit. */
+static void a_page_table_is_wholly_in_a_region(void)
+{
+	for (uint64_t missing = 0; missing < 2; missing++)
+		for (uint64_t shift = 0; shift < PAGE; shift += 2048) {
+			struct ds_region region = { .pa = 7 * PAGE + shift, .size = PAGE - shift + PAGE - missing };
+			struct ds_memory memory = { .regions = &region, .count = 1 };
+			struct ds_pt_root root = { .format = ds_pt_format(0), .top_pa = 8 * PAGE, .levels = 2, .top_entries = 512 };
+			struct ds_pt_walk walk = { .memory = &memory, .root = root };
+			struct ds_pt_extent extent;
+			uint64_t visited = 0, units;
+			size_t used;
+
+			region.base = exact(NULL, region.size);
+			HOLDS(ds_memory_init(&region, 1, &units) == DS_OK && units <= 64);
+			walk.visited = &visited;
+			HOLDS(ds_pt_walk_begin(&walk) == DS_OK && walk.problems.count == missing);
+			HOLDS(ds_pt_walk_next(&walk, &extent, 1, &used) == DS_OK && !used);
+			free((void *)region.base);
+		}
+}
+
 int main(void)
 {
 	statuses_have_texts();
@@ -215,5 +277,7 @@ int main(void)
 	folios_of_every_length();
 	folios_around_the_caches();
 	a_node_is_wholly_in_a_region();
+	page_tables_have_a_shape();
+	a_page_table_is_wholly_in_a_region();
 	return 0;
 }

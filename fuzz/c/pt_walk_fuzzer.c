@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * A walk of hostile page tables of any format ends and reads no byte that is not there; extents ascend, whole or in chunks they are
+ * the same; leaves and extents cover as much; ds_pt_tables() lists each table once, and counts without room what it lists with.
+ *
+ * The input says the format and how many tables there are, each in a region of its own, and then writes entries into them: pointers to
+ * each other, leaves, any bits.
+ */
+#include "harness.h"
+
+#define MAX_TABLES 6
+#define BASE UINT64_C(0x100000)
+#define ROOM UINT64_C(0x10000)
+#define MOST 20000
+
+/* An entry that points to a table, or is a leaf, by the format's own masks. */
+static uint64_t pointer(const struct ds_pt_format *format, uint64_t pa, uint64_t level)
+{
+	uint64_t entry = format->present | (pa >> format->address_shift & format->table) | (format->leaf_flip & format->leaf_any);
+
+	if (format->flags & DS_PT_NEXT_LEVEL)
+		entry |= (level + 1) << 9;
+	return entry;
+}
+
+static uint64_t leaf(const struct ds_pt_format *format, uint64_t pa, bool large)
+{
+	uint64_t entry = format->present | (pa >> format->address_shift & format->address);
+
+	if (!large || format->flags & DS_PT_LEAF_RULE_AT_0)
+		entry |= format->page | (format->leaf_any & ~format->leaf_flip);
+	else
+		entry |= format->leaf_any & ~format->leaf_flip;
+	return entry;
+}
+
+static void write_entries(struct input *input, const struct ds_pt_format *format, uint8_t **tables, size_t count, uint64_t size)
+{
+	while (input->left) {
+		uint64_t how = take(input, 1), slot = take(input, 2) % (size / 8), many = 1, entry, step = 0;
+		uint8_t *table = tables[take(input, 1) % count];
+
+		if (how & 16)
+			slot &= 63;
+		if (how & 32)
+			many = UINT64_C(1) << take(input, 1) % 10;
+		if ((how & 3) == 0) {
+			entry = take(input, 8);
+		} else if (how & 1) {
+			entry = pointer(format, BASE + take(input, 1) % (2 * MAX_TABLES) * ROOM, take(input, 1) % 6);
+		} else {
+			entry = leaf(format, take(input, 2) << (how & 4 ? 21 : 12), how & 4);
+			step = (how & 8 ? UINT64_C(1) << 12 : 0) >> format->address_shift;
+		}
+		if (how & 64)
+			entry ^= UINT64_C(1) << take(input, 1) % 64;
+		for (uint64_t n = 0; n < many && slot + n < size / 8; n++)
+			put64(table + 8 * (slot + n), entry + n * step, false);
+	}
+}
+
+/* All extents, in chunks; the count may be larger than MOST, which are kept. */
+static size_t walk_all(struct ds_pt_walk *walk, uint64_t *visited, uint64_t words, size_t chunk, struct ds_pt_extent *extents)
+{
+	struct ds_pt_extent *room = exact(NULL, chunk * sizeof(*room));
+	size_t used, total = 0;
+
+	memset(visited, 0, words * 8);
+	walk->visited = visited;
+	walk->budget = 1 << 20;
+	HOLDS(ds_pt_walk_begin(walk) == DS_OK);
+	do {
+		HOLDS(ds_pt_walk_next(walk, room, chunk, &used) == DS_OK && used <= chunk);
+		for (size_t i = 0; i < used; i++, total++)
+			if (total < MOST)
+				extents[total] = room[i];
+	} while (used);
+	HOLDS(ds_pt_walk_next(walk, room, chunk, &used) == DS_OK && !used);
+	free(room);
+	return total;
+}
+
+static uint64_t leaf_bytes(const struct ds_pt_walk *walk)
+{
+	uint64_t bytes = 0;
+
+	for (int shift = 0; shift < 64; shift++)
+		bytes += walk->leaves[shift] << shift;
+	return bytes;
+}
+
+static void check_walks(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t units, size_t chunk)
+{
+	struct ds_problem problems[3];
+	struct ds_pt_walk walk = { .memory = memory, .root = *root, .attributes = UINT64_MAX,
+				   .problems = { .list = problems, .capacity = 3 } };
+	struct ds_pt_extent *whole = exact(NULL, MOST * sizeof(*whole)), *pieces = exact(NULL, MOST * sizeof(*pieces));
+	uint64_t words = units / 64 + 1, bytes = 0, joined = 0, *visited = exact(NULL, words * 8);
+	size_t leaves = walk_all(&walk, visited, words, 4096, whole), problem_count = walk.problems.count, merged;
+
+	for (size_t i = 0; i < leaves && i < MOST; i++) {
+		HOLDS(whole[i].size && (whole[i].size & (whole[i].size - 1)) == 0);
+		HOLDS(!i || whole[i].iova - whole[i - 1].iova >= whole[i - 1].size);
+		bytes += whole[i].size;
+	}
+	HOLDS(leaves > MOST || bytes == leaf_bytes(&walk));
+	HOLDS(walk_all(&walk, visited, words, chunk, pieces) == leaves && walk.problems.count == problem_count);
+	HOLDS(!memcmp(whole, pieces, (leaves < MOST ? leaves : MOST) * sizeof(*whole)));
+	walk.merge = 1;
+	merged = walk_all(&walk, visited, words, chunk, pieces);
+	HOLDS(merged <= leaves && walk.problems.count == problem_count && (leaves > MOST || leaf_bytes(&walk) == bytes));
+	for (size_t i = 0; i < merged && i < MOST; i++)
+		joined += pieces[i].size;
+	HOLDS(merged > MOST || leaves > MOST || joined == bytes);
+	free(visited);
+	free(whole);
+	free(pieces);
+}
+
+static void check_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t units)
+{
+	struct ds_pt_tables counted = { 0 }, listed = { 0 };
+	uint64_t words = units / 64 + 1, *visited = exact(NULL, words * 8);
+
+	HOLDS(ds_pt_tables(memory, root, visited, &counted) == DS_OK);
+	HOLDS(counted.count <= MAX_TABLES);
+	listed.capacity = counted.count;
+	listed.pas = exact(NULL, counted.count * 8);
+	listed.levels = exact(NULL, counted.count);
+	memset(visited, 0, words * 8);
+	HOLDS(ds_pt_tables(memory, root, visited, &listed) == DS_OK && listed.count == counted.count);
+	HOLDS(listed.count && listed.pas[0] == root->top_pa && listed.levels[0] + 1u == root->levels);
+	if (listed.count > 1) {
+		listed.capacity--;
+		memset(visited, 0, words * 8);
+		HOLDS(ds_pt_tables(memory, root, visited, &listed) == DS_ESPACE && listed.count == counted.count);
+	}
+	free(visited);
+	free(listed.pas);
+	free(listed.levels);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = { data, size };
+	uint64_t number = take(&input, 1), how = take(&input, 1), shape = take(&input, 1), units, table_size;
+	const struct ds_pt_format *format = ds_pt_format((uint32_t)(number % 11));
+	struct ds_pt_root root = { .format = format, .top_pa = BASE, .sign_extended = how & 1, .pa_bits = how & 2 ? 40 : 0 };
+	size_t count = 1 + (how >> 2) % MAX_TABLES;
+	struct ds_region regions[MAX_TABLES];
+	struct ds_memory memory = { .regions = regions, .count = count };
+	uint8_t *pages[MAX_TABLES];
+
+	HOLDS(format && !ds_pt_format(11));
+	root.levels = format->min_levels + (uint32_t)(shape & 7) % (format->max_levels - format->min_levels + 1);
+	root.top_entries = 1u << (shape >> 3) % (format->index_bits + 1);
+	if (format->granule_shift + (root.levels - 1) * format->index_bits > 50)
+		root.top_entries = root.top_entries > 16 ? 16 : root.top_entries;
+	table_size = UINT64_C(8) << format->index_bits;
+	for (size_t i = 0; i < count; i++) {
+		pages[i] = exact(NULL, table_size);
+		regions[i] = (struct ds_region){ .pa = BASE + i * ROOM, .size = table_size, .base = pages[i] };
+	}
+	write_entries(&input, format, pages, count, table_size);
+	HOLDS(ds_memory_init(regions, count, &units) == DS_OK);
+	check_walks(&memory, &root, units, 1 + (number >> 4));
+	check_tables(&memory, &root, units);
+	for (size_t i = 0; i < count; i++)
+		free(pages[i]);
+	return 0;
+}
