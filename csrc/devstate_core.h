@@ -359,6 +359,71 @@ int ds_pt_walk_begin(struct ds_pt_walk *walk);
  */
 int ds_pt_walk_next(struct ds_pt_walk *walk, struct ds_pt_extent *extents, size_t capacity, size_t *ret);
 
+/* ---- coverage: whether memory is inside of ranges ---- */
+
+/*
+ * Ranges as ds_edges_merge() leaves them: sorted, disjoint, not touching; and what makes questions about them quick. The caller sets all
+ * of it. bits may be NULL; it is for a span of pages of 4096 bytes, all zero, one bit each and 64 more. The ranges may leave the span.
+ */
+struct ds_coverage {
+	const uint64_t *edges;
+	size_t count;
+	uint64_t *sums;		/* ds_coverage_sums(count) of them */
+	uint8_t *bits;
+	uint64_t first_page;	/* page frame number of the first bit */
+	uint64_t pages;
+};
+
+size_t ds_coverage_sums(size_t count);
+
+/* Fills sums and bits. DS_EORDER for edges that are not as they should be, DS_EINVAL for an odd number of them or a span beyond u64. */
+int ds_coverage_init(struct ds_coverage *coverage);
+
+/* The ranges without the holes, which are such ranges too. count + holes_count edges are enough. */
+int ds_edges_subtract(const uint64_t *edges, size_t count, const uint64_t *holes, size_t holes_count, uint64_t *out, size_t capacity,
+		      size_t *ret);
+
+/* Why memory is not where it should be. */
+#define DS_GAP_NOT_PRESERVED 0
+#define DS_GAP_SCRATCH 1	/* scratch, preserved or not */
+
+struct ds_gap {
+	uint64_t iova;
+	uint64_t pa;
+	uint64_t size;
+	uint64_t kind;
+};
+
+/* The first capacity gaps, as few as possible in number; bytes go on beyond them, up to UINT64_MAX. Starts out with all counts 0. */
+struct ds_gaps {
+	struct ds_gap *list;
+	size_t capacity;
+	size_t count;
+	uint64_t bytes[2];	/* by kind */
+};
+
+/* Adds to ret what of count extents is not inside. Nothing of inside is in scratch: ds_edges_subtract() sees to that. */
+int ds_coverage_check(const struct ds_coverage *inside, const struct ds_coverage *scratch, const struct ds_pt_extent *extents, size_t count,
+		      struct ds_gaps *ret);
+
+/* The problems that a proof reports: whatever may hide from it what is mapped. The other ones are for a walk. */
+#define DS_PT_HIDING 7426	/* bits DS_NOT_IN_MEMORY, DS_PT_CYCLE, DS_PT_BUDGET, DS_PT_LEAF_LEVEL, DS_PT_TABLE_LEVEL */
+
+/*
+ * Whether all memory that a tree of tables maps, and all that the tables are in, is inside of some ranges. The caller sets memory, root,
+ * visited, budget and the list of problems of walk, and inside, scratch and the lists of pages and tables; all else is 0.
+ */
+struct ds_pt_proof {
+	struct ds_pt_walk walk;		/* and leaves, tables and problems when it is over */
+	const struct ds_coverage *inside;
+	const struct ds_coverage *scratch;
+	struct ds_gaps pages;		/* mapped memory, in the order of iovas */
+	struct ds_gaps tables;		/* tables, in the order of the walk; each once, with the first iova that it stands for */
+};
+
+/* DS_EINVAL for a root that is none of its format. Time is that of a walk, and the logarithm of the ranges for each large gap. */
+int ds_pt_prove(struct ds_pt_proof *ret);
+
 /* ---- folio records of a preserved memfd ---- */
 
 /*

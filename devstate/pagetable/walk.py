@@ -144,10 +144,10 @@ class CoreWalk:
         leaves = {1 << shift: count for shift, count in enumerate(self._walk.leaves) if count}
         tables = {level: count for level, count in enumerate(self._walk.tables) if count}
         problems = self._walk.problems
-        listed = tuple(_problem(row, entered=bool(tables)) for row in problems.list[0 : min(problems.count, PROBLEM_LIMIT)])
+        listed = tuple(table_problem(row, entered=bool(tables)) for row in problems.list[0 : min(problems.count, PROBLEM_LIMIT)])
         return Walk(mappings, leaves, tables, listed, problems.count)
 
 
-def _problem(row: Any, *, entered: bool) -> TableProblem:
-    """Where not even the top table was entered, it is what the problem is about, and there is no entry."""
+def table_problem(row: Any, *, entered: bool) -> TableProblem:
+    """A problem of the core. Where not even the top table was entered, it is what the problem is about, and there is no entry."""
     return TableProblem(CODES[row.code], row.pa if entered else None, row.value, row.key, row.level)

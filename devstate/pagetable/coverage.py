@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Whether memory is preserved and not scratch: :class:`Coverage`, made once from a map of preserved pages, asked as often as one likes.
+
+Where the core is not built, the plain Python of ``gaps.py`` answers, slowly.
+"""
+
+from __future__ import annotations
+
+from devstate.pagetable import gaps, native
+from devstate.pagetable.gaps import Finder, Gap, Gaps
+from devstate.pagetable.preserved import PreservedMap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    import numpy
+    import numpy.typing
+
+    from devstate.pagetable.mapping import Mappings
+
+GAP_LIMIT = 1000
+"""Gaps that are listed: whoever has read a thousand knows. Their bytes go on being counted."""
+
+FEW_RANGES = 64
+"""Up to so many ranges are quicker to search than a bitmap is to fill."""
+
+SPAN_MAX = 1 << 44
+"""Bytes of memory that have a bitmap, from the first that is preserved on: 16 TiB, of which 512 MiB of bits are only touched where
+something is preserved. What is beyond is searched for among the ranges."""
+
+_PAGE_SHIFT = 12
+
+
+class Coverage:
+    """The memory that is preserved, without the scratch areas. ``inside`` and ``scratch`` are edges, as in PreservedMap.
+
+    ``preserved``: a PreservedMap, or edges as it has; ``scratch``: (address, bytes) ranges in any order. Nothing may change meanwhile.
+    """
+
+    __slots__ = ("_keep", "inside", "scratch", "structs")
+
+    def __init__(self, preserved: PreservedMap | Sequence[int] | memoryview, scratch: Iterable[tuple[int, int]] = ()) -> None:
+        from array import array
+
+        known: Sequence[int] | memoryview = preserved.edges if isinstance(preserved, PreservedMap) else preserved
+        edges = known if isinstance(known, memoryview) else memoryview(array("Q", known))
+        holes = memoryview(array("Q", gaps.join(scratch)))
+        self._keep: list[Any] = []
+        self.scratch = holes
+        if not native.BUILT:
+            self.inside = memoryview(array("Q", gaps.subtract(edges, holes)))
+            self.structs: tuple[Any, Any] | None = None
+            return
+        self.inside = _without(edges, holes) if len(holes) else edges
+        self.structs = self._make(self.inside, bits=True), self._make(holes, bits=False)
+
+    def _make(self, edges: memoryview, *, bits: bool) -> Any:
+        """A struct ds_coverage."""
+        ffi, lib = native.ffi, native.lib
+        made = ffi.new("struct ds_coverage *")
+        made.edges, made.count = ffi.from_buffer("uint64_t[]", edges), len(edges)
+        sums = native.words(lib.ds_coverage_sums(len(edges)))
+        made.sums = ffi.from_buffer("uint64_t[]", sums)
+        if bits and len(edges) > 2 * FEW_RANGES:
+            first = edges[0] >> _PAGE_SHIFT
+            made.first_page, made.pages = first, min((edges[-1] >> _PAGE_SHIFT) + 1 - first, SPAN_MAX >> _PAGE_SHIFT)
+            words = native.words(made.pages // 64 + 2)
+            made.bits = ffi.from_buffer("uint8_t[]", words)
+            self._keep.append(words)
+        self._keep += (edges, sums)
+        native.done(lib.ds_coverage_init(made))
+        return made
+
+    def check(self, mappings: Mappings | numpy.typing.NDArray[numpy.uint64], limit: int = GAP_LIMIT) -> Gaps:
+        """The memory of extents (rows of iova, pa, size, attributes) that is not covered; ``limit`` gaps are listed."""
+        import numpy as np
+
+        rows = np.ascontiguousarray(getattr(mappings, "rows", mappings), dtype=np.uint64)
+        if self.structs is None:
+            finder = Finder(self.inside, self.scratch, limit)
+            for iova, pa, size, _ in rows.tolist():
+                finder.add(iova, pa, size)
+            return finder.gaps()
+        found = GapsRoom(limit)
+        extents = native.ffi.from_buffer("struct ds_pt_extent[]", rows)
+        room = native.ffi.new("struct ds_gaps *")
+        found.lend(room)
+        native.done(native.lib.ds_coverage_check(*self.structs, extents, len(rows), room))
+        return found.take(room)
+
+
+class GapsRoom:
+    """Where the core puts gaps: ``lend()`` it to a struct ds_gaps, ``take()`` them out of it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._list = native.ffi.new("struct ds_gap[]", max(limit, 1))
+
+    def lend(self, gaps: Any) -> None:
+        """Give a struct ds_gaps, all zero, its room."""
+        gaps.list, gaps.capacity = self._list, self._limit
+
+    def take(self, found: Any) -> Gaps:
+        """What was found."""
+        listed = tuple(Gap(row.iova, row.pa, row.size, gaps.KINDS[row.kind]) for row in self._list[0 : found.count])
+        return Gaps(listed, *found.bytes)
+
+
+def _without(edges: memoryview, holes: memoryview) -> memoryview:
+    ffi, lib = native.ffi, native.lib
+    room, used = native.words(len(edges) + len(holes)), ffi.new("size_t *")
+    given = ffi.from_buffer("uint64_t[]", edges), len(edges), ffi.from_buffer("uint64_t[]", holes), len(holes)
+    native.done(lib.ds_edges_subtract(*given, ffi.from_buffer("uint64_t[]", room), len(room), used))
+    return room[: used[0]]
