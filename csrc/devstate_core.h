@@ -23,7 +23,11 @@
 	X(DS_OK, 0, "success") \
 	X(DS_EINVAL, -1, "an argument is outside of what the function takes") \
 	X(DS_ESPACE, -2, "the output buffer is too small") \
-	X(DS_EORDER, -3, "the input is not sorted or overlaps")
+	X(DS_EORDER, -3, "the input is not sorted or overlaps") \
+	X(DS_EMEMORY, -4, "an address is not in the memory") \
+	X(DS_EFORMAT, -5, "the input is not what its format allows") \
+	X(DS_ECORRUPT, -6, "a checksum does not fit") \
+	X(DS_EEND, -7, "the input ends too early")
 
 enum ds_status {
 #define DS_STATUS_ENUM(name, value, text) name = value,
@@ -423,6 +427,99 @@ struct ds_pt_proof {
 
 /* DS_EINVAL for a root that is none of its format. Time is that of a walk, and the logarithm of the ranges for each large gap. */
 int ds_pt_prove(struct ds_pt_proof *ret);
+
+/* ---- the page-table stream: docs/page-table-stream.md ---- */
+
+/* Pages in a chunk. */
+#define DS_PT_CHUNK_PAGES 256
+
+/*
+ * Pages are listed as one u64 each: the address, a multiple of 4096 below 1 << DS_PA_BITS, plus the level of the table that is
+ * in it (7: of none).
+ *
+ * Sorts such a list; scratch has room for it once more. ret: how many pages there are of each of the 8 levels.
+ * DS_EORDER when a page is there twice, DS_EINVAL for what is no such item.
+ */
+int ds_pt_sort(uint64_t *pages, uint64_t *scratch, size_t count, uint64_t *ret);
+
+struct ds_pt_pack {
+	const struct ds_memory *memory;
+	uint64_t part_pa;	/* a table that is only a part of its page: what is around it is taken for zeros */
+	uint32_t part_size;	/* its bytes, inside one page; 0 for none */
+};
+
+struct ds_pt_packed {
+	size_t bytes;		/* written */
+	size_t pages;		/* packed; with DS_EMEMORY, the number of the page that is not there */
+};
+
+/* The bytes that count pages can take as chunks. */
+size_t ds_pt_pack_bound(size_t count);
+
+/*
+ * Writes pages, sorted, as chunks, the first of which has this number; out is the better for being a multiple of 8.
+ * DS_EORDER and DS_EINVAL as above, DS_ESPACE when capacity is below ds_pt_pack_bound(count), DS_EMEMORY.
+ */
+int ds_pt_pack(const struct ds_pt_pack *in, const uint64_t *pages, size_t count, uint32_t number, void *out, size_t capacity,
+	       struct ds_pt_packed *ret);
+
+/* crc32c over the crcs in the headers of chunks that ds_pt_pack() wrote, continued from chain. */
+uint32_t ds_pt_chain(uint32_t chain, const void *chunks, size_t size);
+
+/* What the header of a chunk says. */
+struct ds_pt_chunk {
+	uint64_t offset;	/* of the chunk in the data */
+	uint64_t first_pa;
+	uint64_t size;		/* bytes, with the header */
+	uint32_t number;
+	uint32_t pages;
+	uint32_t list;		/* bytes of the page list */
+	uint32_t body_crc;
+	uint32_t crc;
+};
+
+/*
+ * The header of the chunk at data, but for offset. DS_EFORMAT when there is none, or one that claims what no chunk can be; DS_ECORRUPT
+ * when its crc does not fit; DS_EEND when the data ends before the chunk does.
+ */
+int ds_pt_chunk(const void *data, size_t size, struct ds_pt_chunk *ret);
+
+/* The headers of the chunks that follow each other from data on; ret is how many are good. Status of the one after them, or DS_OK. */
+int ds_pt_scan(const void *data, size_t size, struct ds_pt_chunk *chunks, size_t capacity, size_t *ret);
+
+/* The next multiple of 8 from there on that a whole chunk or the trailer begins at, or size. */
+size_t ds_pt_find(const void *data, size_t size, size_t from);
+
+/* How far reading chunks came. */
+struct ds_pt_unpacked {
+	size_t chunks;		/* whole ones */
+	size_t pages;
+	size_t offset;		/* in the data: the end of what was good; unless the status is DS_ECORRUPT, of which the whole body is */
+	uint64_t pa;		/* with DS_EMEMORY: the page that is not there */
+	uint64_t end_pa;	/* the end of the last page of the last whole chunk */
+	uint64_t levels[8];	/* pages by level */
+};
+
+/*
+ * The page lists of chunks of data, as ds_pt_scan() found them there, one after the other; pages has room for as many as they say.
+ * The bodies are checked. DS_ECORRUPT, DS_EFORMAT.
+ */
+int ds_pt_list(const void *data, const struct ds_pt_chunk *chunks, size_t count, uint64_t *pages, struct ds_pt_unpacked *ret);
+
+struct ds_pt_unpack {
+	const struct ds_memory *memory;	/* is written to */
+	const uint64_t *moved;	/* where each page goes; NULL: where it was */
+	uint64_t part_pa;	/* as in ds_pt_pack: only part of this page is written. The address is that before the move */
+	uint32_t part_size;
+	uint32_t stream;	/* go around the caches: for more than they hold */
+};
+
+/*
+ * Puts the pages of chunks of data, as ds_pt_scan() found them there, into memory. Nothing but these pages is written; of a chunk
+ * at fault, some may have been. DS_ECORRUPT, DS_EFORMAT; DS_EORDER when chunks do not ascend, DS_EMEMORY.
+ */
+int ds_pt_unpack(const void *data, const struct ds_pt_chunk *chunks, size_t count, const struct ds_pt_unpack *to,
+		 struct ds_pt_unpacked *ret);
 
 /* ---- folio records of a preserved memfd ---- */
 
