@@ -23,17 +23,17 @@ class Reaction(enum.IntEnum):
     """What the kernel that reads a handover does when it meets a thing; the higher, the earlier it decides about the whole.
 
     A handover's prediction is the highest reaction of its findings: what is ignored is not walked, what dies in the walk does not
-    panic later.
+    panic later. What shows itself counts before what does not: an errno somewhere is the class of a handover that is silently wrong, too.
     """
 
     ACCEPTED = 0
     """no visible effect"""
-    REGION_WRONG = 1
-    """a reserved region is lost or different"""
-    RETRIEVE_FAILS = 2
-    """an errno for one session or file"""
-    SILENT_WRONG = 3
+    SILENT_WRONG = 1
     """accepted, but content, size or a file is wrong or missing"""
+    REGION_WRONG = 2
+    """a reserved region is lost or different"""
+    RETRIEVE_FAILS = 3
+    """an errno for one session or file"""
     OOPS = 4
     """the kernel faults while it retrieves"""
     OPEN_FAILS = 5

@@ -53,9 +53,18 @@ class Context:
 
         Early boot allocates from the top, so what was handed over reaches close to the end of memory.
         """
+        return pa >= 2 * self.top
+
+    def is_above(self, pa: int) -> bool:
+        """Whether an address is above the last section of memory of which something is known."""
+        return pa >= self.top
+
+    @property
+    def top(self) -> int:
+        """The end of the last section of memory of which something is known."""
         if self._top is None:
             self._top = self._highest()
-        return pa >= 2 * (-(-self._top // SECTION) * SECTION)
+        return -(-self._top // SECTION) * SECTION
 
     def _highest(self) -> int:
         """The end of the highest memory that is surely there."""

@@ -73,6 +73,14 @@ class Rule:
         )
 
 
+def counts_at(handover: Handover, pa: int) -> tuple[tuple[int, str], ...]:
+    """Where the block that holds ``pa`` says how many entries it has; nothing when that is no block with a header."""
+    page = handover.environment.page_size
+    start = pa - pa % page
+    found = any(claim.start == start and claim.what == "block" and claim.size == page for claim in handover.claims.items)
+    return ((start + 8, "the count of the block"),) if found else ()
+
+
 def field_pa(pa: int, record: object, name: str) -> int:
     """The physical address of a field of a record that stands at ``pa``."""
     offset: int = record.layout.field(name).offset  # type: ignore[attr-defined]  # records carry their layout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 
 from devstate.check.context import Context
+from devstate.check.links import in_order, with_links
 from devstate.check.rules import ACTIVE, FROM_PROBLEMS
 from devstate.finding import Finding, Location, Reaction, Severity
 from devstate.frozen import frozen, replace
@@ -50,8 +51,10 @@ def check(handover: Handover, kernel: str | None = None) -> Report:
     """Every finding about ``handover``, worst first. ``kernel`` is the release that will read it (default: the writer's own)."""
     context = Context(handover, kernel)
     findings = [*_from_problems(context), *(finding for rule in ACTIVE for finding in rule_module(rule).check(context))]
+    findings = [*with_links(context, findings)]
     if not handover.faithful:
         findings = [_doubted(finding) for finding in findings]
+    findings = in_order(context, findings)
     findings.sort(key=lambda finding: (-finding.severity, -(finding.reaction or 0)))
     predicted = max((finding.reaction for finding in findings if finding.reaction is not None), default=Reaction.ACCEPTED)
     return Report(tuple(findings), predicted, None if context.release is None else str(context.release))
@@ -75,4 +78,5 @@ def _from_problems(context: Context) -> Iterator[Finding]:
         if hasattr(module, "reaction"):
             reaction = module.reaction(context, problem)
         severity = module.severity(context, problem) if hasattr(module, "severity") else None
-        yield module.RULE.from_problem(context.handover, problem, reaction, severity)
+        found: Finding = module.RULE.from_problem(context.handover, problem, reaction, severity)
+        yield replace(found, related=found.related + module.related(context, problem)) if hasattr(module, "related") else found

@@ -29,6 +29,9 @@ PREFIX = "kho-v"
 FOUND_BY = "kho_data.fdt_addr (x86) or /chosen linux,kho-fdt"
 """What the schemas of roots say about how they are reached: a devicetree of any other schema is no root."""
 
+NAMED_MAX = 8
+"""Properties that are named beside one that is missing: no node of KHO has more."""
+
 CANDIDATES_MAX = 64
 """Roots that are listed when there are several: a dump holds the incoming, the outgoing and a few stale ones."""
 
@@ -89,7 +92,8 @@ def root_layout(follow: Follow, fdt: Fdt, compatible: str) -> Layout | None:
     if form is None:
         prop = fdt.root.property("compatible")
         at = base if base is None or prop is None or prop.offset is None else base + prop.offset
-        follow.problem("kho-compatible", "no known kernel writes this root", at, "/", "a known kho-v*", repr(compatible))
+        related = () if base is None or prop is not None else around(fdt.root, base)
+        follow.problem("kho-compatible", "no known kernel writes this root", at, "/", "a known kho-v*", repr(compatible), related)
     return form
 
 
@@ -99,13 +103,39 @@ def number(follow: Follow, node: Node, field: FieldLayout, base: int | None, pat
     if prop is None:
         if not field.optional:
             here = base if base is None or node.offset is None else base + node.offset
-            follow.problem(code, f"the property {field.name} is missing", here, path, f"{field.size} bytes", "nothing")
+            related = () if base is None else around(node, base)
+            follow.problem(code, f"the property {field.name} is missing", here, path, f"{field.size} bytes", "nothing", related)
         return None, None
     at = None if base is None or prop.offset is None else base + prop.offset
     if len(prop.value) != field.size:
         follow.problem(code, f"the property {field.name} has a wrong length", at, path, f"{field.size} bytes", f"{len(prop.value)} bytes")
         return None, at
     return int.from_bytes(prop.value, follow.order), at
+
+
+def passes_header_check(fdt: Fdt | None) -> bool:
+    """Whether libfdt's fdt_check_header() takes the header: each block begins in the blob, and those with a size end in it."""
+    header = fdt.header if fdt is not None else None
+    if header is None:
+        return False
+    blocks = ((header.off_dt_struct, header.size_dt_struct), (header.off_dt_strings, header.size_dt_strings), (header.off_mem_rsvmap, 0))
+    inside = all(start >= HEADER_SIZE and start + size <= header.totalsize for start, size in blocks)
+    return inside and header.off_mem_rsvmap % 8 == 0 and header.off_dt_struct % 4 == 0
+
+
+def around(node: Node, base: int) -> tuple[tuple[int, str], ...]:
+    """Where a property that ``node`` lacks may have been: beside those that it has, behind them, or under a name that has changed.
+
+    ``base`` is the address of the blob.
+    """
+    if node.structure is None or node.offset is None:
+        return ()
+    block, places, end = node.structure, [], node.offset + 4 + (len(node.name) + 4 & -4)
+    for name, at in list(block.value_offsets(node).items())[:NAMED_MAX]:
+        places.append((base + at, f"the value of {name}"))
+        end = max(end, at + len(node.properties[name]))
+        places.append((base + block.strings[0] + int.from_bytes(block.data[at - 4 : at], "big"), f"the name {name}"))
+    return (*places, (base + end, "the end of the properties"))
 
 
 def open_root(follow: Follow, blob: memoryview, pa: int | None) -> None:

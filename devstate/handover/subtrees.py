@@ -40,9 +40,17 @@ def open_subtree(follow: Follow, subtree: Subtree, given: memoryview | None = No
     subtree.format = None if subtree.layout is None else subtree.layout.name
     _judge_size(follow, subtree)
     if subtree.layout is None and subtree.blob is not None and handover.registry.found_by(f"KHO subtree {subtree.name}"):
+        found = bytes(subtree.blob[:16])
+        related = links_to(subtree)
         follow.problem(
-            "subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", bytes(subtree.blob[:16])
+            "subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", found, related
         )
+
+
+def links_to(subtree: Subtree) -> tuple[tuple[int, str], ...]:
+    """Where the root says where the blob is, and how long."""
+    places = ((subtree.data_pa, "the address of the blob"), (subtree.size_pa, "the size of the blob"))
+    return tuple((pa, what) for pa, what in places if pa is not None)
 
 
 def _blob(follow: Follow, subtree: Subtree) -> memoryview | None:

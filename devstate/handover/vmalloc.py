@@ -13,6 +13,8 @@ stands for a block of ``1 << order`` pages; the blocks together are ``total_page
 from __future__ import annotations
 
 from array import array
+from functools import reduce
+from operator import or_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,8 +112,7 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
             follow.problem(
                 "pointer-misaligned", "a page list does not start at a page boundary", link, path, f"a multiple of {page_size}", f"{at:#x}"
             )
-            return pages
-        page = follow.read(at, page_size, path, link)
+        page = follow.walk(at, page_size, path, link)
         if page is None:
             return pages
         follow.claim(at, page_size, path, "page-list", link)
@@ -121,8 +122,17 @@ def read_page_list(follow: Follow, record: Record, pa: int, path: str) -> PageLi
         if follow.swapped:
             words.byteswap()
         entries = words[1:]
-        pages.blocks.extend(entries[: entries.index(0)] if 0 in entries else entries)
+        entries = entries[: entries.index(0)] if 0 in entries else entries
+        if reduce(or_, entries, 0) % page_size:
+            message = "an entry is no page address: the kernel drops the low bits"
+            odd = next(number for number, entry in enumerate(entries) if entry % page_size)
+            follow.problem("vmalloc-address", message, at + 8 + 8 * odd, path, f"a multiple of {page_size}", f"{entries[odd]:#x}")
+            entries = array("Q", [entry - entry % page_size for entry in entries])
+        pages.blocks.extend(entries)
         pages.lengths.append(len(pages.blocks))
         link, at = at, words[0]
+        preserved = follow.handover.preserved
+        if at and entries and preserved is not None and preserved.order_at(entries[0]) is None:
+            return pages  # as the kernel does: what follows is not looked at
     pages.complete = True
     return pages

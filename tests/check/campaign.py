@@ -74,7 +74,9 @@ class Bench:
         finally:
             self.edited.write(kind.pa, before)
         places = [finding.location.pa for finding in report.findings] + [pa for finding in report.findings for pa, _ in finding.related]
-        near = any(pa is not None and abs(pa - kind.pa) < NEAR for pa in places)
+        changed = [index for index, byte in enumerate(kind.data) if byte != before[index]]
+        first, last = kind.pa + changed[0], kind.pa + changed[-1]
+        near = any(pa is not None and first - NEAR < pa < last + NEAR for pa in places)
         return Verdict(kind, model, str(report.predicted), near, tuple(sorted({finding.rule for finding in report.findings})))
 
 

@@ -7,9 +7,12 @@ the captures do: kho gone, no boot, oops, EIO on open, an errno, content, region
 
 ::
 
-    find the root -> walk the tree, stamp pages -> regions -> LUO and its session chain -> other clients -> sessions, files -> retrieve all
-    ignored          dies-early                     region-wrong   panic                    panic            open-fails        retrieve-fails,
-                                                                                                                               silent-wrong, oops
+    find the root                         ignored
+    walk the tree, stamp pages            dies-early
+    regions                               dies-early, region-wrong
+    LUO, its session chain, clients       panic
+    deserialize sessions and files        open-fails, oops
+    retrieve everything                   oops, retrieve-fails, silent-wrong
 
 What depends on luck (a page that may be reused, memory of which nothing is known) raises ``Luck``.
 """
@@ -190,6 +193,7 @@ class Reader:
             raise Stop("panic")
         sessions, flbs = struct.unpack("<16x2Q", state)
         self.needs(found[0])
+        self.restore(found[0] // PAGE)
         try:
             return self.chain(sessions, SESSIONS), flbs
         except Eio:
@@ -240,6 +244,8 @@ class Reader:
                     if name in sessions:
                         raise Eio
                     sessions[name] = self.file_set(first, count)
+            for block in blocks:
+                self.restore(block // PAGE)
         except Fault:
             raise Stop("oops") from None
         except Eio:
@@ -280,7 +286,17 @@ class Reader:
         return found
 
     def memfd(self, at: int) -> tuple[object, ...]:
-        """memfd_luo_retrieve(): (size, position, seals, {page of the file: its page of memory})."""
+        """memfd_luo_retrieve(), which gives the record's page back whatever comes of it."""
+        try:
+            found = self.read_memfd(at)
+        except Errno:
+            self.restore(at // PAGE)
+            raise
+        self.restore(at // PAGE)
+        return found
+
+    def read_memfd(self, at: int) -> tuple[object, ...]:
+        """What the record says: (size, position, seals, {page of the file: its page of memory})."""
         if at < PAGE:
             raise Errno("EOPNOTSUPP")  # the interrupt vectors
         self.needs(at)

@@ -11,7 +11,7 @@ Reference  luo_file_deserialize() in kernel/liveupdate/luo_file.c
 
 from __future__ import annotations
 
-from devstate.check.rule import Rule, field_pa
+from devstate.check.rule import Rule, counts_at, field_pa
 from devstate.finding import Reaction, Severity
 from devstate.layout.release import writes
 
@@ -42,4 +42,5 @@ def check(context: Context) -> Iterator[Finding]:
                 f"{file.path}.compatible",
                 "a known handler",
                 repr(file.compatible),
+                related=counts_at(handover, file.pa),
             )

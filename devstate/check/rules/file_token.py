@@ -10,7 +10,7 @@ Reference  luo_retrieve_file() in kernel/liveupdate/luo_file.c
 
 from __future__ import annotations
 
-from devstate.check.rule import Rule, field_pa
+from devstate.check.rule import Rule, counts_at, field_pa
 from devstate.finding import Reaction, Severity
 
 TYPE_CHECKING = False
@@ -27,11 +27,18 @@ def check(context: Context) -> Iterator[Finding]:
     """Look for tokens that were met before in the session."""
     handover = context.handover
     for session in handover.luo.sessions if handover.luo is not None else ():
-        seen: dict[int, str] = {}
+        seen: dict[int, int] = {}
         for file in session.files:
             if file.token in seen:
                 pa = field_pa(file.pa, file.record, "token")
+                related = ((seen[file.token], "the first file of this token"), *counts_at(handover, file.pa))
                 yield RULE.finding(
-                    handover, "two files of the session have this token", pa, f"{file.path}.token", "a token of its own", file.token
+                    handover,
+                    "two files of the session have this token",
+                    pa,
+                    f"{file.path}.token",
+                    "a token of its own",
+                    file.token,
+                    related=related,
                 )
-            seen[file.token] = file.path
+            seen[file.token] = field_pa(file.pa, file.record, "token")

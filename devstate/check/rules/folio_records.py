@@ -80,6 +80,8 @@ def _finding(context: Context, file: PreservedFile, name: str, count: int, first
         place = handover.preserved.word(page)
         related = ((page, "the page that is not preserved"),)
         related += ((place[0], f"bit {place[1]} of the memory map"),) if place is not None else ()
+    if name == "beyond-size" and file.body is not None:
+        related = ((field_pa(file.data_pa, file.body, "size"), "the size of the file"),)
     if name == "beyond-size" and count > 1 and file.body is not None:
         pa, message = field_pa(file.data_pa, file.body, "size"), "the size of the file is below its folios"
     found = f"pfn {pfn:#x}, flags {flags:#x}, index {index} ({count} of {audit_count(file)} records)"

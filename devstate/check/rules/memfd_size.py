@@ -12,6 +12,7 @@ Reference  memfd_luo_retrieve() in mm/memfd_luo.c
 from __future__ import annotations
 
 from devstate.check.rule import Rule, field_pa
+from devstate.errors import DecodeError
 from devstate.finding import Reaction, Severity
 from devstate.handover.content import file_runs
 from devstate.pagetable.folios import RECORD_SIZE
@@ -70,7 +71,11 @@ def _before(context: Context, file: PreservedFile, missing: int) -> tuple[tuple[
     """The bit of the map that says how many pages the folio before the gap has: a smaller order leaves one."""
     handover = context.handover
     number = missing - 1
-    for index, pa, pages in file_runs(handover, file):
+    try:
+        runs = file_runs(handover, file)
+    except DecodeError:  # another folio of the file is damaged
+        return ()
+    for index, pa, pages in runs:
         if index <= number < index + pages and handover.preserved is not None:
             order = handover.preserved.order_at(pa)
             place = handover.preserved.word(pa, order or 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.handover.subtrees import links_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,4 +34,5 @@ def check(context: Context) -> Iterator[Finding]:
     wanted = handover.registry.layout(names[0], handover.environment).version
     found = int.from_bytes(subtree.blob[0:4], handover.environment.byte_order)
     if wanted is not None and found != wanted[1]:
-        yield RULE.finding(handover, "the version is unknown", subtree.pa, f"{subtree.path}.version", wanted[1], found)
+        message, path = "the version is unknown", f"{subtree.path}.version"
+        yield RULE.finding(handover, message, subtree.pa, path, wanted[1], found, related=links_to(subtree))

@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 RULE = Rule("not-in-memory", "A link leads out of the captured memory", Severity.WARNING, Reaction.ACCEPTED)
 
 
+EARLIER = {"memblock": Reaction.DIES_EARLY, "kexec-metadata": Reaction.PANIC}
+"""Clients that fault on a wild address before there is a console, or before there is user space."""
+
+
 def reaction(context: Context, problem: Problem) -> Reaction:
     """By the moment when the kernel reads what stands there."""
     if _is_preserved(context, problem):
         return Reaction.ACCEPTED
     stage = context.reaction_at(problem.path)
-    wild = problem.related and context.is_beyond(problem.related[0][0])
-    return Reaction.OOPS if wild and stage in (Reaction.OPEN_FAILS, Reaction.RETRIEVE_FAILS) else stage
+    if not problem.related or not context.is_beyond(problem.related[0][0]):
+        return stage
+    if problem.path in EARLIER:
+        return EARLIER[problem.path]
+    return Reaction.OOPS if stage in (Reaction.OPEN_FAILS, Reaction.RETRIEVE_FAILS) else stage
 
 
 def severity(context: Context, problem: Problem) -> Severity:

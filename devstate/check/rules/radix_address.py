@@ -11,6 +11,9 @@ Reference  kho_mem_retrieve() in kernel/liveupdate/kexec_handover.c
 from __future__ import annotations
 
 from devstate.check.rule import Rule
+from devstate.check.tables import related
 from devstate.finding import Reaction, Severity
+
+__all__ = ("RULE", "related")
 
 RULE = Rule("radix-address", "The preserved map covers addresses that no machine has", Severity.ERROR, Reaction.DIES_EARLY)

@@ -11,6 +11,9 @@ Reference  955409ba5715 refuses wide keys on write only
 from __future__ import annotations
 
 from devstate.check.rule import Rule
+from devstate.check.tables import related
 from devstate.finding import Reaction, Severity
+
+__all__ = ("RULE", "related")
 
 RULE = Rule("radix-key", "A key of the preserved map is not possible", Severity.ERROR, Reaction.DIES_EARLY)

@@ -11,6 +11,9 @@ Reference  the radix walk in kernel/liveupdate/kexec_handover.c
 from __future__ import annotations
 
 from devstate.check.rule import Rule
+from devstate.check.tables import related
 from devstate.finding import Reaction, Severity
+
+__all__ = ("RULE", "related")
 
 RULE = Rule("radix-node-outside", "The preserved map points outside of memory", Severity.ERROR, Reaction.DIES_EARLY)

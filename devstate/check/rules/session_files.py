@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 RULE = Rule("session-files", "A session's count of files and its files disagree", Severity.ERROR, Reaction.OPEN_FAILS)
 
 
+LISTED = 16
+"""Blocks of a chain that are named."""
+
+
 def check(context: Context) -> Iterator[Finding]:
     """Count the files of each session."""
     handover = context.handover
@@ -44,4 +48,11 @@ def check(context: Context) -> Iterator[Finding]:
                 session.path,
                 f"{file_set.count} files",
                 f"{len(session.files)} files",
+                related=_blocks(context, session.path),
             )
+
+
+def _blocks(context: Context, path: str) -> tuple[tuple[int, str], ...]:
+    """The counts of the blocks of the chain."""
+    blocks = [claim.start for claim in context.handover.claims.items if claim.path == path and claim.what == "block"]
+    return tuple((start + 8, "the count of a block") for start in blocks[:LISTED])

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 RULE = Rule("vmalloc-flags", "A vmalloc area has flags that the kernel does not know", Severity.WARNING, Reaction.ACCEPTED)
 
 
+VM_ALLOC = 1
+"""KHO_VMALLOC_ALLOC, which the kernel sets for every area that it preserves this way."""
+
+
 def check(context: Context) -> Iterator[Finding]:
     """Mask the known bits away."""
     for file in context.bodies():
@@ -35,3 +39,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield RULE.finding(
                 context.handover, "unknown flags of the vmalloc area", pa, f"{file.path}/folios", f"bits of {known:#x}", f"{area.flags:#x}"
             )
+        elif not area.flags & VM_ALLOC and area.first:
+            pa = field_pa(field_pa(file.data_pa, file.body, "folios"), area, "flags")
+            message = "the area is not said to be one of vmalloc"
+            yield RULE.finding(context.handover, message, pa, f"{file.path}/folios", f"{VM_ALLOC:#x} among them", f"{area.flags:#x}")
