@@ -13,6 +13,7 @@ VERBS = {
     "decode": "turn the bytes of one record into JSON",
     "encode": "turn the JSON of one record into bytes",
     "build": "make the handover that a spec describes, for tests and training",
+    "mutate": "write a handover with a field damaged, and say which",
     "manifest": "write down which formats a kernel build writes and reads",
     "predict": "say whether this host may jump from one kernel to another, and what happens if not",
     "matrix": "show every jump between several kernels",
