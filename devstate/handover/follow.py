@@ -37,13 +37,19 @@ FOLLOWED_MIN = 1 << 20
 """Bytes that may be followed to however small the memory is: a handful of pages may well be reached in several ways."""
 
 
+WALKED_MAX = 2
+"""How often a page of a chain, a list or an area is walked. In a sound handover one link leads there; where two do, both are shown.
+With more, a few pages could stand for any number of records."""
+
+
 class Follow:
     """The reading end of one handover: bytes, records and chains at physical addresses. ``left`` bytes may still be followed to."""
 
-    __slots__ = ("handover", "left", "order", "page_size", "swapped")
+    __slots__ = ("_walked", "handover", "left", "order", "page_size", "swapped")
 
     def __init__(self, handover: Handover) -> None:
         self.handover = handover
+        self._walked: dict[int, int] = {}
         self.left = FOLLOWED_MIN + FOLLOWED_TIMES * (handover.memory.size if handover.memory is not None else 0)
         self.page_size = handover.environment.page_size
         self.order = handover.environment.byte_order
@@ -81,6 +87,20 @@ class Follow:
             target = ((pa, "where the link leads"),)
             self.problem(code, f"{size} bytes at {pa:#x} are not in the capture", link, path, error.expected, error.found, target)
             return None
+
+    def walk(self, pa: int, size: int, path: str, link: int | None = None) -> memoryview | None:
+        """As :meth:`read`, for what many records or links are taken from: no page of it is walked more than WALKED_MAX times."""
+        data = self.read(pa, size, path, link)
+        if data is None:
+            return None
+        pages = range(pa // self.page_size, (pa + max(size, 1) - 1) // self.page_size + 1)
+        for page in pages:
+            times = self._walked[page] = self._walked.get(page, 0) + 1
+            if times > WALKED_MAX:
+                message = "links lead to the same memory again and again: it is not followed any more"
+                self.problem("read-too-long", message, link, path, f"at most {WALKED_MAX} times", f"{pa:#x}")
+                return None
+        return data
 
     def u64(self, pa: int) -> int | None:
         """The native 64-bit integer at ``pa``; None, without a problem, when it is absent."""
@@ -152,7 +172,7 @@ class Follow:
                     f"a multiple of {self.page_size}",
                     f"{pa:#x}",
                 )
-            page = self.read(pa, min(self.page_size, self.page_size - pa % self.page_size), path, link)
+            page = self.walk(pa, min(self.page_size, self.page_size - pa % self.page_size), path, link)
             if page is None:
                 return
             self.claim(pa, self.page_size, path, "block", link)
@@ -172,7 +192,7 @@ class Follow:
         if count > capacity:
             self.problem("area-count", "more entries than the area holds", link, path, f"at most {capacity}", count)
             count = capacity
-        data = self.read(pa, count * stride, path, link)
+        data = self.walk(pa, count * stride, path, link)
         if data is None:
             return []
         self.claim(pa, target.size or count * stride, path, "block", link)
@@ -206,6 +226,6 @@ class Follow:
             )
             count = capacity
         at = pa + entries.offset
-        data = self.read(at, count * flex.stride, path, link)
+        data = self.walk(at, count * flex.stride, path, link)
         found = [] if data is None else decode_array(layout, flex.element.struct, data, count)
         return header, [(at + index * flex.stride, record) for index, record in enumerate(found)]

@@ -37,35 +37,32 @@ class RadixLeaves:
     Source: kho_radix_encode_key() and kho_radix_is_page_preserved() in kernel/liveupdate/kexec_handover.c.
     """
 
-    __slots__ = ("_known", "_root_pa", "_shape", "_u64")
+    __slots__ = ("_highest", "_known", "_leaf_bits", "_levels", "_root_pa", "_table_bits", "_u64")
 
     def __init__(self, u64: Callable[[int], int | None], root_pa: int, shape: RadixShape) -> None:
         self._u64 = u64
         self._root_pa = root_pa
-        self._shape = shape
+        self._highest, self._leaf_bits = shape.key_bits - 1, shape.leaf_bits
+        self._table_bits, self._levels = shape.table_bits, shape.depth - 1
         self._known: dict[int, int | None] = {}
-
-    def _top(self, order: int) -> int:
-        """The bit of a key that says its order."""
-        return self._shape.key_bits - 1 - order
 
     def span(self, order: int) -> int:
         """Blocks in one leaf, a power of two."""
-        return 1 << min(self._shape.leaf_bits, self._top(order))
+        return 1 << min(self._leaf_bits, self._highest - order)
 
     def first(self, order: int) -> int:
         """The bit of a leaf's first block."""
-        return 0 if self._top(order) >= self._shape.leaf_bits else 1 << self._top(order)
+        return 0 if self._highest - order >= self._leaf_bits else 1 << self._highest - order
 
     def at(self, order: int, number: int) -> int | None:
         """The address of the page that holds a leaf; None when no table leads to one."""
-        prefix = (1 << self._top(order) | number * self.span(order)) >> self._shape.leaf_bits
+        prefix = (1 << self._highest - order | number * self.span(order)) >> self._leaf_bits
         if prefix not in self._known:
             self._known[prefix] = self._walk(prefix)
         return self._known[prefix]
 
     def _walk(self, prefix: int) -> int | None:
-        bits, levels = self._shape.table_bits, self._shape.depth - 1
+        bits, levels = self._table_bits, self._levels
         if prefix >> bits * levels:
             return None
         node = self._root_pa

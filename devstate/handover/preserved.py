@@ -36,6 +36,9 @@ STEP = 1 << 17
 SLOT = 512
 """Bytes of the smallest bitmap, which no two share."""
 
+AGAIN_MAX = 16
+"""Bitmaps at memory that is another's which are told one by one."""
+
 _CODES = {
     "not-in-memory": "radix-node-outside",
     "misaligned": "radix-node-misaligned",
@@ -75,7 +78,8 @@ class PreservedPages:
             return None
         number, index = divmod(pa // (self.map.page_size << order), self._leaves.span(order))
         leaf = self._leaves.at(order, number)
-        return None if leaf is None else (leaf + (self._leaves.first(order) + index) // 64 * 8, (self._leaves.first(order) + index) % 64)
+        bit = self._leaves.first(order) + index
+        return None if leaf is None else (leaf + bit // 64 * 8, bit % 64)
 
     def order_at(self, pa: int) -> int | None:
         """The order of the block that starts at ``pa``; None when none starts there.
@@ -200,10 +204,11 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
     nodes = dict.fromkeys(pages)
     where: dict[tuple[int, int], int] = {}
     taken: set[int] = set()
+    again: list[tuple[int, int]] = []
     for order, start, pa, link in rows:
         slots = range(pa // SLOT, (pa + size - 1) // SLOT + 1)
         if not taken.isdisjoint(slots):
-            follow.problem("radix-node-twice", "memory of a bitmap is used for two of them", link, "preserved", None, f"{pa:#x}")
+            again.append((pa, link))
             continue
         taken.update(slots)
         words = follow.read(pa, size, "preserved", link)
@@ -214,6 +219,8 @@ def _chunks(follow: Follow, target: TargetLayout, root_pa: int) -> PreservedPage
         if not rest:
             where[order, number] = pa
         nodes[pa - pa % follow.page_size] = None
+    for pa, link in again[:AGAIN_MAX]:
+        follow.problem("radix-node-twice", f"memory of a bitmap is used for {len(again)} more", link, "preserved", None, f"{pa:#x}")
     kept, problems = sort_bitmaps(bitmaps, follow.page_size)
     found = bitmaps_decode(kept, follow.page_size, memory.byteorder, nodes, problems)
     _note_problems(follow, found, root_pa)
