@@ -58,6 +58,9 @@ def folios(links: Links, file: FileSpec, place: str) -> tuple[U64s, U64s, U64s]:
     page, room = links.page, links.room
     if file.folios is not None:
         return _pinned(links, file, file.folios, place)
+    most = room.arena.end - room.arena.base
+    if file.size > most:
+        raise EncodeError("the file is larger than the arena", path=place, expected=f"at most {most:#x} bytes", found=f"{file.size:#x}")
     order = max(file.order, room.lowest)
     index = np.arange(0, -(-file.size // page), 1 << order, dtype=np.uint64)
     pa = 0
