@@ -7,6 +7,8 @@ import random
 from collections import Counter
 from functools import cache
 
+import pytest
+
 from devstate.pagetable import coverage, walk
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.prove import Proof, prove
@@ -33,7 +35,7 @@ def some_edges(rng: random.Random, *, bits: bool) -> tuple[list[int], list[tuple
         stop = end - (rng.choice((0x1000, 0x1000, end - start)) if rng.random() < 0.3 else 0x1000)
         if rng.random() < 0.95 and stop > start:
             edges += [start, stop]
-    edges += [TABLES_AT, TABLES_AT + (rng.randrange(1, 60) << 12), 1 << 33, 1 << 54]
+    edges += [TABLES_AT, TABLES_AT + (rng.randrange(1, 60) << 12), 1 << 33, 1 << 34]
     scratch = [(rng.randrange(2 * MEMORY >> 12) << 12, rng.randrange(1 << 22) & ~0xFFF) for _ in range(rng.randrange(3))]
     return edges, scratch
 
