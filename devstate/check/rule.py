@@ -77,8 +77,8 @@ def counts_at(handover: Handover, pa: int) -> tuple[tuple[int, str], ...]:
     """Where the block that holds ``pa`` says how many entries it has; nothing when that is no block with a header."""
     page = handover.environment.page_size
     start = pa - pa % page
-    found = any(claim.start == start and claim.what == "block" and claim.size == page for claim in handover.claims.items)
-    return ((start + 8, "the count of the block"),) if found else ()
+    claim = handover.claims.at(start, "block")
+    return ((start + 8, "the count of the block"),) if claim is not None and claim.size == page else ()
 
 
 def field_pa(pa: int, record: object, name: str) -> int:

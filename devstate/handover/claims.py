@@ -7,6 +7,9 @@ whole page lists (one claim a file, the addresses in an array), never by an obje
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from devstate.frozen import frozen
 
 
@@ -25,19 +28,44 @@ class Claim:
     pa: int | None = None
 
 
+COVERING_MAX = 4096
+"""Claims that are looked at for one address: those of a sound handover that reach it are a handful."""
+
+
 class Claims:
     """The claims of one handover, in the order of the walk."""
 
-    __slots__ = ("_starts", "items")
+    __slots__ = ("_first", "_sorted", "items")
 
     def __init__(self) -> None:
         self.items: list[Claim] = []
-        self._starts: set[tuple[int, str]] = set()
+        self._first: dict[tuple[int, str], Claim] = {}
+        self._sorted: tuple[list[int], list[int], list[int]] = ([], [], [])
 
     def add(self, start: int, size: int, path: str, what: str, pa: int | None = None) -> bool:
         """Note a claim. False when the same kind of thing at the same address was claimed before (it is noted all the same)."""
-        self.items.append(Claim(start, size, path, what, pa))
-        if (start, what) in self._starts:
-            return False
-        self._starts.add((start, what))
-        return True
+        claim = Claim(start, size, path, what, pa)
+        self.items.append(claim)
+        return self._first.setdefault((start, what), claim) is claim
+
+    def at(self, start: int, what: str) -> Claim | None:
+        """The first claim of this kind of thing at this address."""
+        return self._first.get((start, what))
+
+    def covering(self, pa: int) -> list[Claim]:
+        """The claims that hold the byte at ``pa``, in the order of the walk; of more than COVERING_MAX that start below, the nearest."""
+        order, starts, reach = self._sorted
+        if len(order) != len(self.items):
+            order = sorted(range(len(self.items)), key=lambda number: self.items[number].start)
+            starts = [self.items[number].start for number in order]
+            reach = list(accumulate((self.items[number].start + self.items[number].size for number in order), max))
+            self._sorted = (order, starts, reach)
+        found = []
+        last = bisect_right(starts, pa) - 1
+        for position in range(last, max(last - COVERING_MAX, -1), -1):
+            if reach[position] <= pa:
+                break
+            claim = self.items[order[position]]
+            if pa < claim.start + claim.size:
+                found.append(order[position])
+        return [self.items[number] for number in sorted(found)]

@@ -179,7 +179,7 @@ class Follow:
             count = int.from_bytes(page[8:16], self.order)
             if not 1 <= count <= capacity or 16 + count * stride > len(page):
                 self.problem("chain-count", "a block has an impossible number of entries", pa + 8, path, f"1..{capacity}", count)
-                count = min(count, (len(page) - 16) // stride)
+                count = max(0, min(count, (len(page) - 16) // stride))
             for index, record in enumerate(decode_array(layout, struct, page[16 : 16 + count * stride], count)):
                 yield pa + 16 + index * stride, record
             link, pa = pa, int.from_bytes(page[0:8], self.order)

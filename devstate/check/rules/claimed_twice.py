@@ -11,6 +11,7 @@ Reference  kho_restore_page() in kernel/liveupdate/kexec_handover.c
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import islice
 
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 RULE = Rule("claimed-twice", "Two owners claim the same memory", Severity.ERROR, Reaction.RETRIEVE_FAILS)
 
 EXPLAINED = 16
-"""Shared ranges for which the fields that lead there are looked for, which takes a pass over all claims and files each."""
+"""Shared ranges for which the fields that lead there are looked for, which takes a pass over all claims and files each; and the most such
+fields for one range."""
 
 ARRAY = " (folio array)"
 """Ends the name of a claim of a file's folio array, beside that of its folios."""
@@ -40,14 +42,14 @@ def check(context: Context) -> Iterator[Finding]:
         message = f"{shared.start:#x}-{shared.end:#x} is claimed by {shared.first} and by {shared.second}"
         reaction = _reaction(context, shared)
         found = f"{shared.first} and {shared.second}"
-        related = tuple(_records(context, shared)) if number < EXPLAINED else ()
+        related = tuple(islice(_records(context, shared), EXPLAINED)) if number < EXPLAINED else ()
         yield RULE.finding(context.handover, message, shared.start, shared.second, "one owner", found, reaction=reaction, related=related)
 
 
 def _reaction(context: Context, shared: Shared) -> Reaction:
     """What is restored cannot be restored again: EIO or EINVAL. Structs are read where they are, whoever else has the page."""
     handover, at = context.handover, shared.start
-    claims = [claim for claim in handover.claims.items if claim.start <= at < claim.start + claim.size]
+    claims = handover.claims.covering(at)
     regions = [claim for claim in claims if claim.what == "region"]
     if len(regions) > 1 or any(context.ownership.unowned_bytes >= claim.size for claim in regions):
         return Reaction.REGION_WRONG

@@ -48,11 +48,15 @@ def check(context: Context) -> Iterator[Finding]:
                 session.path,
                 f"{file_set.count} files",
                 f"{len(session.files)} files",
-                related=_blocks(context, session.path),
+                related=_blocks(context, file_set.files),
             )
 
 
-def _blocks(context: Context, path: str) -> tuple[tuple[int, str], ...]:
-    """The counts of the blocks of the chain."""
-    blocks = [claim.start for claim in context.handover.claims.items if claim.path == path and claim.what == "block"]
-    return tuple((start + 8, "the count of a block") for start in blocks[:LISTED])
+def _blocks(context: Context, pa: int) -> tuple[tuple[int, str], ...]:
+    """The counts of the blocks of the chain that starts at ``pa``."""
+    claims, memory = context.handover.claims, context.handover.memory
+    found: list[int] = []
+    while memory is not None and len(found) < LISTED and pa not in found and claims.at(pa, "block") is not None and memory.contains(pa, 8):
+        found.append(pa)
+        pa = memory.u64(pa)
+    return tuple((start + 8, "the count of a block") for start in found)
