@@ -446,6 +446,7 @@ struct ds_pt_pack {
 	const struct ds_memory *memory;
 	uint64_t part_pa;	/* a table that is only a part of its page: what is around it is taken for zeros */
 	uint32_t part_size;	/* its bytes, inside one page; 0 for none */
+	uint32_t stream;	/* write around the caches: for more than they hold, that nobody reads soon */
 };
 
 struct ds_pt_packed {

@@ -14,9 +14,6 @@
 #define STAGE 1536
 #define PIECE 384
 
-/* From so many pages on the output goes around the caches. */
-#define STREAM_PAGES 2048
-
 /* What a chunk can have in bytes beyond its pages: header, list with gaps of full length, a byte for each record, the end. */
 #define CHUNK_EXTRA(pages) (CHUNK_HEADER + (pages) * (VARINT_MAX + 1 + 1) + 7)
 
@@ -171,7 +168,7 @@ int ds_pt_pack(const struct ds_pt_pack *in, const uint64_t *pages, size_t count,
 	const struct pt_loops *loops = pt_loops();
 	const uint8_t *at[DS_PT_CHUNK_PAGES + AHEAD];
 	uint8_t part[PAGE], *to = out;
-	bool stream = count >= STREAM_PAGES && ds_features() & DS_FEATURE_AVX2;
+	bool stream = in->stream && ds_features() & DS_FEATURE_AVX2;
 	size_t region = 0, done = 0;
 	int status = check_list(pages, count);
 
