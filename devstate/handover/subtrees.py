@@ -8,11 +8,11 @@ A blob's format is asked from the registry: by the root ``compatible`` when the 
 from __future__ import annotations
 
 from devstate.errors import DecodeError
-from devstate.fdt.header import totalsize
+from devstate.fdt.header import HEADER_SIZE, totalsize
 from devstate.fdt.reader import read_partial
 from devstate.handover.forms import best_form
 from devstate.handover.model import Metadata, Region
-from devstate.handover.root import FDT_MAGIC, blob_at, number
+from devstate.handover.root import FDT_MAGIC, around, blob_at, number
 from devstate.handover.text import c_string
 from devstate.layout.model import NodeLayout
 
@@ -42,6 +42,7 @@ def open_subtree(follow: Follow, subtree: Subtree, given: memoryview | None = No
     if subtree.layout is None and subtree.blob is not None and handover.registry.found_by(f"KHO subtree {subtree.name}"):
         found = bytes(subtree.blob[:16])
         related = links_to(subtree)
+        related += around(subtree.fdt.root, subtree.pa) if subtree.fdt is not None and subtree.pa is not None else ()
         follow.problem(
             "subtree-format", "the blob is of no known format", subtree.pa, subtree.path, "a known compatible", found, related
         )
@@ -59,7 +60,7 @@ def _blob(follow: Follow, subtree: Subtree) -> memoryview | None:
         return None
     known = blob_at(memory, subtree.pa)
     size = len(known) if known is not None else _known_size(follow, subtree)
-    if subtree.size is not None and (subtree.size < size or memory.contains(subtree.pa, min(subtree.size, BLOB_MAX))):
+    if known is None and subtree.size is not None and (subtree.size < size or memory.contains(subtree.pa, min(subtree.size, BLOB_MAX))):
         size = min(subtree.size, BLOB_MAX)
     blob = follow.read(subtree.pa, size, subtree.path, subtree.data_pa)
     if blob is not None:
@@ -73,8 +74,8 @@ def _judge_size(follow: Follow, subtree: Subtree) -> None:
     if layout is None or subtree.size is None or subtree.blob is None:
         return
     size = totalsize(subtree.blob) if isinstance(layout.root, NodeLayout) else layout.struct().size
-    if size is not None and subtree.size > size:
-        message = "the recorded size is more than the format has"
+    if size is not None and (subtree.size > size or (subtree.size < size and isinstance(layout.root, NodeLayout))):
+        message = "the recorded size is not that of the format"
         follow.problem("subtree-size", message, subtree.size_pa, subtree.path, f"{size} bytes", f"{subtree.size} bytes")
 
 
@@ -82,7 +83,7 @@ def _known_size(follow: Follow, subtree: Subtree) -> int:
     """Bytes of the struct that a subtree of this name has, for formats that do not record the size."""
     registry = follow.handover.registry
     sizes = [registry.summaries[name].size or 0 for name in registry.found_by(f"KHO subtree {subtree.name}")]
-    return max(sizes, default=0)
+    return max(sizes) or HEADER_SIZE if sizes else 0
 
 
 def _open_fdt(follow: Follow, subtree: Subtree) -> None:

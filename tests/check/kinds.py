@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from devstate.frozen import frozen
@@ -13,6 +14,25 @@ WILD = 0x7FF000000000
 """Where no machine has memory."""
 
 
+UNKNOWABLE = (
+    r" token ",
+    r"session \S+ name (changed|shorter|longer|upper|first byte 0)",
+    r" pos ",
+    r" seals ",
+    r" size (\+1|-1|1|/2)$",
+    r"compatible (pci|iommufd)-v1",
+    r" to ",
+    r"next page$|page before$",
+    r"size_strings -4",
+    r"tag 2 as 1",
+    r"memblock\S+ node ",
+)
+"""Edits whose result is a handover that some user may have made, or garbage of which only its bytes tell what it does:
+another token, name, position or seal, a size within the last page; a format that kernels with posted patches read; a pointer to
+another struct or to the page beside; the name of a region, which only the command line knows.
+"""
+
+
 @frozen
 class Kind:
     """One edit: ``data`` at ``pa``."""
@@ -20,6 +40,11 @@ class Kind:
     name: str
     pa: int
     data: bytes
+
+
+def is_knowable(kind: Kind) -> bool:
+    """Whether check is held to the class of this edit."""
+    return not any(re.search(pattern, kind.name) for pattern in UNKNOWABLE)
 
 
 def kinds(e: Edited) -> Iterator[Kind]:

@@ -169,7 +169,12 @@ class Reader:
         if start is None or length is None or len(start) != 8 or len(length) != 8:
             return None
         at = int.from_bytes(start, "little")
-        return None if at & (align - 1) or int.from_bytes(length, "little") != size else at
+        if at & (align - 1) or int.from_bytes(length, "little") != size:
+            return None
+        if at + size <= self.machine.top:
+            for page in range(at, at + size, PAGE):
+                self.needs(page)
+        return at
 
     def subtree(self, tree: Tree, name: bytes) -> tuple[int, int] | str:
         """kho_retrieve_subtree(): (address, size), or an errno."""
@@ -213,7 +218,8 @@ class Reader:
 
     def needs(self, pa: int) -> None:
         """Bytes that are read after free pages are given away."""
-        if pa // PAGE not in self.stamps and not any(pfn <= pa // PAGE < pfn + (1 << order) for pfn, order in self.stamps.items()):
+        pfn = pa // PAGE
+        if not any(self.stamps.get(pfn >> order << order, -1) >= order for order in range(20)):
             raise Luck(f"{pa:#x} is not preserved, and may have been reused")
 
     def others(self, root: Tree, flbs: int) -> None:

@@ -9,35 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.check.campaign import Bench
-from tests.check.kinds import Kind, kinds
+from tests.check.kinds import is_knowable, kinds
 from tests.check.reader import compare
 from tests.check.test_tampered import CASES, FOLDER
 
 STEP = 5
 """Every so many edits of the campaign are made here; `make campaign` makes all."""
-
-UNKNOWABLE = (
-    r" token ",
-    r"session \S+ name (changed|shorter|longer|upper|first byte 0)",
-    r" pos ",
-    r" seals ",
-    r" size (\+1|-1|1|/2)$",
-    r"compatible (pci|iommufd)-v1",
-    r" to ",
-    r"next page$|page before$",
-    r"size_strings -4",
-    r"tag 2 as 1",
-)
-"""Edits whose result is a handover that some user may have made, or garbage of which only its bytes tell what it does:
-another token, name, position or seal, a size within the last page; a format that kernels with posted patches read; a pointer to
-another struct or to the page beside.
-"""
-
-
-def is_knowable(kind: Kind) -> bool:
-    """Whether check is held to the class of this edit."""
-    return not any(re.search(pattern, kind.name) for pattern in UNKNOWABLE)
-
 
 @pytest.mark.parametrize("name", CASES)
 def test_model_is_what_kernels_did(name: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.handover.root import around
 from devstate.layout.model import NodeLayout
 
 TYPE_CHECKING = False
@@ -33,8 +34,10 @@ def check(context: Context) -> Iterator[Finding]:
     wanted = subtree.layout.root.children[0].compatible if subtree.layout.root.children else None
     for node in subtree.fdt.root.children:
         prop = node.property("compatible")
-        strings = bytes(prop.value).rstrip(b"\0").split(b"\0") if prop is not None else []
-        if wanted is not None and wanted.encode() not in strings:
+        strings = bytes(prop.value).split(b"\0") if prop is not None else []
+        if wanted is not None and wanted.encode() not in strings[:-1]:
             at = subtree.pa + prop.offset if prop is not None and prop.offset is not None and subtree.pa is not None else subtree.pa
             found = b", ".join(strings).decode("latin-1") or "nothing"
-            yield RULE.finding(handover, "the region's node has another compatible", at, f"{subtree.path}/{node.name}", wanted, found)
+            related = around(node, subtree.pa) if prop is None and subtree.pa is not None else ()
+            message, path = "the region's node has another compatible", f"{subtree.path}/{node.name}"
+            yield RULE.finding(handover, message, at, path, wanted, found, related=related)

@@ -27,6 +27,8 @@ RULE = Rule("memblock-region", "A reserve_mem region is impossible", Severity.ER
 
 def _goes_on(context: Context, region: Region) -> bool:
     """Whether what nobody owns touches the region: a region is preserved exactly."""
+    if any(True for _ in context.problems("preserved-overlap")):
+        return False
     owners = context.ownership.unowned
     return region.start in owners[1::2] or region.start + region.size in owners[0::2]
 
@@ -37,7 +39,7 @@ def check(context: Context) -> Iterator[Finding]:
     page = handover.environment.page_size
     end, before = 0, ""
     for region in sorted(handover.regions, key=lambda each: each.start):
-        if not region.size or region.start % page or region.start + region.size > 1 << 56:
+        if not region.size or region.size % page or region.start % page or region.start + region.size > 1 << 56:
             message = "the region is empty, not page-aligned, or beyond any memory"
             yield RULE.finding(handover, message, region.pa, region.path, "whole pages", f"{region.size:#x} bytes at {region.start:#x}")
         elif region.start < end:

@@ -12,5 +12,20 @@ from __future__ import annotations
 
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
+from devstate.handover.root import passes_header_check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devstate.check.context import Context
+    from devstate.handover.model import Problem
 
 RULE = Rule("subtree-fdt", "A subtree's devicetree is damaged", Severity.ERROR, Reaction.ACCEPTED, by_moment=True)
+
+
+def reaction(context: Context, problem: Problem) -> Reaction:
+    """Damage behind the last region costs nothing: what is preserved has its owners."""
+    stage = context.reaction_at(problem.path)
+    subtree = context.handover.subtree("memblock")
+    sound = stage is Reaction.REGION_WRONG and subtree is not None and passes_header_check(subtree.fdt)
+    whole = sound and context.handover.regions and not context.ownership.unowned
+    return Reaction.ACCEPTED if whole else stage
