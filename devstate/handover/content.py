@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 ZEROS = 1 << 20
 """Bytes of zeros fed to a hash at a time for a hole."""
 
+HOLES_MAX = 1 << 30
+"""Bytes that a file may have beyond the memory that is there to be hashed: hashing zeros takes time by what a number claims, and the
+holes of real files were filled when they were preserved."""
+
 CONTENT_MAX = 1 << 46
 """Largest file that is hashed or extracted: 64 TiB, beyond the memory of any machine; a size above it is damage."""
 
@@ -150,9 +154,13 @@ def file_pieces(handover: Handover, file: PreservedFile) -> Iterator[tuple[int, 
 
 
 def file_sha256(handover: Handover, file: PreservedFile) -> str:
-    """SHA-256 of the content, holes as zeros. Errors as :func:`file_pieces`."""
+    """SHA-256 of the content, holes as zeros. Errors as :func:`file_pieces`; DecodeError for holes above HOLES_MAX."""
     import hashlib
 
+    most = HOLES_MAX + (handover.memory.size if handover.memory is not None else 0)
+    if (file.size or 0) > most:
+        message = "the file is much larger than the memory that is there"
+        raise DecodeError(message, source=handover.source, path=file.path, expected=f"at most {most} bytes", found=file.size)
     digest = hashlib.sha256()
     at = 0
     for offset, piece in file_pieces(handover, file):

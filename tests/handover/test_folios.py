@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from devstate.handover import foliocolumns, folios, ownership
+from devstate.errors import DecodeError
+from devstate.handover import content, foliocolumns, folios, ownership
 from devstate.handover.claims import Claims
 from devstate.handover.content import MEMFD, FolioForm, file_runs, folio_records
 from devstate.handover.folios import ADDRESS_END, FolioAudit, audit_few, audit_many, merge, merge_columns, record_of
@@ -201,6 +202,18 @@ def test_a_capture(few: int, any_captures: Path, monkeypatch: pytest.MonkeyPatch
         audit = found.audits[file.path]
         assert (file.nr_folios, (), None) == (audit.count, audit.faults, audit.missing)
         assert sum(pages for _, _, pages in file_runs(handover, file)) * PAGE == sum(audit.extents[1::2]) - sum(audit.extents[0::2])
+
+
+def test_holes_are_not_hashed_without_end(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that claims more than the memory and HOLES_MAX is refused at once; at the limit it is hashed."""
+    handover = open_handover(open_input(str(shipped / "small-7.3.core.zst")))
+    file = handover.files[0]
+    assert handover.memory is not None and file.body is not None
+    monkeypatch.setattr(content, "HOLES_MAX", 4096 - handover.memory.size)
+    assert "49d1e173" == content.file_sha256(handover, file)[:8]
+    monkeypatch.setattr(content, "HOLES_MAX", 4095 - handover.memory.size)
+    with pytest.raises(DecodeError, match="much larger than the memory"):
+        content.file_sha256(handover, file)
 
 
 @pytest.mark.parametrize("few", [4096, 0])

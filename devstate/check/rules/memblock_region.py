@@ -11,6 +11,8 @@ Reference  reserve_mem_kho_revive() in mm/memblock.c
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from devstate.check.rule import Rule
 from devstate.finding import Reaction, Severity
 
@@ -27,10 +29,10 @@ RULE = Rule("memblock-region", "A reserve_mem region is impossible", Severity.ER
 
 def _goes_on(context: Context, region: Region) -> bool:
     """Whether what nobody owns touches the region: a region is preserved exactly."""
-    if any(True for _ in context.problems("preserved-overlap")):
-        return False
     owners = context.ownership.unowned
-    return region.start in owners[1::2] or region.start + region.size in owners[0::2]
+    before, behind = bisect_left(owners, region.start), bisect_left(owners, region.start + region.size)
+    ends_there = before % 2 == 1 and owners[before] == region.start
+    return ends_there or (behind % 2 == 0 and behind < len(owners) and owners[behind] == region.start + region.size)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -38,6 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
     handover = context.handover
     page = handover.environment.page_size
     end, before = 0, ""
+    overlaps = any(True for _ in context.problems("preserved-overlap"))
     for region in sorted(handover.regions, key=lambda each: each.start):
         if not region.size or region.size % page or region.start % page or region.start + region.size > 1 << 56:
             message = "the region is empty, not page-aligned, or beyond any memory"
@@ -46,7 +49,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield RULE.finding(
                 handover, f"the region overlaps {before}", region.pa, region.path, f"a start at or above {end:#x}", f"{region.start:#x}"
             )
-        elif _goes_on(context, region):
+        elif not overlaps and _goes_on(context, region):
             message = "preserved memory that nobody owns goes on at an end of the region: it was larger"
             found = f"{region.size:#x} bytes at {region.start:#x}"
             yield RULE.finding(handover, message, region.pa, region.path, "all of what was preserved", found)
