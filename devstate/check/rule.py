@@ -81,6 +81,16 @@ def counts_at(handover: Handover, pa: int) -> tuple[tuple[int, str], ...]:
     return ((start + 8, "the count of the block"),) if claim is not None and claim.size == page else ()
 
 
+def bits_at(handover: Handover, pa: int) -> tuple[tuple[int, str], ...]:
+    """Where the memory map would say that ``pa`` starts a preserved block: in each order that it has, as far as ``pa`` is aligned to it."""
+    preserved, page = handover.preserved, handover.environment.page_size
+    if preserved is None:
+        return ()
+    orders = [order for order in sorted({0, *preserved.map.orders}) if order == 0 or pa % (page << order) == 0]
+    places = [(order, preserved.word(pa, order)) for order in orders]
+    return tuple((place[0], f"bit {place[1]} of the memory map, order {order}") for order, place in places if place is not None)
+
+
 def field_pa(pa: int, record: object, name: str) -> int:
     """The physical address of a field of a record that stands at ``pa``."""
     offset: int = record.layout.field(name).offset  # type: ignore[attr-defined]  # records carry their layout

@@ -12,7 +12,7 @@ Reference  memfd_luo_retrieve_folios() in mm/memfd_luo.c
 
 from __future__ import annotations
 
-from devstate.check.rule import Rule, field_pa
+from devstate.check.rule import Rule, bits_at, field_pa
 from devstate.finding import Reaction, Severity
 from devstate.handover.content import folio_form
 
@@ -77,9 +77,7 @@ def _finding(context: Context, file: PreservedFile, name: str, count: int, first
     related: tuple[tuple[int, str], ...] = ()
     if name == "not-preserved" and handover.preserved is not None:
         page = pfn * handover.environment.page_size
-        place = handover.preserved.word(page)
-        related = ((page, "the page that is not preserved"),)
-        related += ((place[0], f"bit {place[1]} of the memory map"),) if place is not None else ()
+        related = ((page, "the page that is not preserved"), *bits_at(handover, page))
     if name == "beyond-size" and file.body is not None:
         related = ((field_pa(file.data_pa, file.body, "size"), "the size of the file"),)
     if name == "beyond-size" and count > 1 and file.body is not None:

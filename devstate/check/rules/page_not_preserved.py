@@ -11,7 +11,7 @@ Reference  kho_restore_page() in kernel/liveupdate/kexec_handover.c
 
 from __future__ import annotations
 
-from devstate.check.rule import Rule
+from devstate.check.rule import Rule, bits_at
 from devstate.finding import Reaction, Severity
 
 TYPE_CHECKING = False
@@ -47,10 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _finding(context: Context, claim: Claim, at: int) -> Finding:
     handover = context.handover
-    place = handover.preserved.word(at) if handover.preserved is not None else None
-    related: tuple[tuple[int, str], ...] = ((at, "the page that is not preserved"),)
-    if place is not None:
-        related += ((place[0], f"bit {place[1]}: where the memory map would say so"),)
+    related = ((at, "the page that is not preserved"), *bits_at(handover, at))
     message = f"the {claim.what} of {claim.path} at {claim.start:#x} is in memory that is not preserved"
     return RULE.finding(
         handover, message, claim.pa or at, claim.path, "preserved", f"page {at:#x} is not", reaction=_reaction(claim), related=related

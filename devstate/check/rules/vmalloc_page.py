@@ -10,7 +10,7 @@ Reference  kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c
 
 from __future__ import annotations
 
-from devstate.check.rule import Rule
+from devstate.check.rule import Rule, bits_at
 from devstate.finding import Reaction, Severity
 
 TYPE_CHECKING = False
@@ -31,10 +31,7 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         for number, pa in enumerate(file.pages.blocks):
             if not preserved.covers(pa, file.pages.block_size):
-                place = preserved.word(pa)
-                related = ((pa, "the page that is not preserved"),) + (
-                    ((place[0], f"bit {place[1]} of the memory map"),) if place is not None else ()
-                )
+                related = ((pa, "the page that is not preserved"), *bits_at(context.handover, pa))
                 at = file.pages.entry_pa(number)
                 yield RULE.finding(
                     context.handover,
