@@ -191,6 +191,9 @@ BROKEN = {
         "token = 2\nfoo = 1": ":14: sessions[0].files[1].foo: no such key",
     },
     "order = 9": {"order = 19": ":15: sessions[0].files[1].order: the order of a block; expected 0..18; found 19"},
+    'size = "2M"': {
+        'size = "1023M"\n[[sessions.files]]\ntoken = 3\nsize = 4096': ":17: sessions[0].files[2].size: contents are larger than the arena",
+    },
     'size = "64K"': {
         "size = 5": ":19: regions[0].size: a region is whole pages; expected a multiple of 4096 above 0; found 5",
         "": ":17: regions[0]: size is missing",

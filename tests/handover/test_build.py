@@ -16,9 +16,10 @@ from devstate.handover import spec_text
 from devstate.handover.build import Built, build
 from devstate.handover.build_rules import ORDER_MAX
 from devstate.handover.carrier import read_carrier
+from devstate.handover.content import file_runs, folio_records
 from devstate.handover.open import open_handover
 from devstate.handover.rebuild import rebuild
-from devstate.handover.spec import ENTRIES, FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of
+from devstate.handover.spec import ENTRIES, FileSpec, FlbSpec, FolioColumns, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of
 from devstate.handover.spec_lines import line_of, path_of
 from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
@@ -222,3 +223,32 @@ def test_an_arena_of_ones_own() -> None:
     arena = Arena(0x4000_0000, 1 << 20)
     built = build(Spec(NEWEST), arena)
     assert built.arena is arena and 0x4000_0000 == built.fdt_pa
+
+
+def test_small_blocks_and_lists() -> None:
+    """Two records a block, one entry a page of a page list, blocks of order 1 with the flag that the kernel wants for them."""
+    files = tuple(FileSpec(token, b"x", 4096 * 600) for token in range(3))
+    sessions = (SessionSpec("s", files), SessionSpec("t"), SessionSpec("u"))
+    built = build(Spec(NEWEST, sessions=sessions, per_block=2, per_list=1, list_order=1))
+    handover = opened(built)
+    assert {"luo/session/0", "luo/session/1", "luo/session/s/files/0", "luo/session/s/files/1"} <= set(built.placed)
+    file = handover.files[0]
+    assert file.pages is not None and file.body is not None
+    assert (2, 2, 1) == (len(file.pages.lists), len(file.pages.blocks), file.pages.order)
+    assert (3, 1, 4) == (file.body.folios.flags, file.body.folios.order, file.body.folios.total_pages)
+    records = folio_records(handover, file)
+    assert records is not None
+    flags = [int.from_bytes(records[at : at + 8], "little") >> 52 for at in range(0, 64, 16)]
+    assert [2, 3, 2, 3] == flags  # UPTODATE; odd pages DIRTY too
+
+
+def test_folios_at_addresses() -> None:
+    """Folios may be anywhere, of any order; they are preserved, and the content is cut to where they are."""
+    pages = FolioColumns([0, 1, 4], [0x50000, 0x60001, 0x70000], [2, 3, 2], [0, 0, 2])
+    content = bytes(range(1, 9)) * 4096
+    built = build(Spec(NEWEST, sessions=(SessionSpec("s", (FileSpec(1, content, 8 * 4096, folios=pages),)),)))
+    handover = opened(built)
+    assert [(0, 0x5000_0000, 1), (1, 0x6000_1000, 1), (4, 0x7000_0000, 4)] == list(file_runs(handover, handover.files[0]))
+    assert handover.preserved is not None and 2 == handover.preserved.order_at(0x7000_0000)
+    assert {Run(0x5000_0000, 1, 0), Run(0x6000_1000, 1, 0), Run(0x7000_0000, 1, 2)} <= set(built.preserved)
+    assert content[4 * 4096 :] == bytes(built.arena.view().read(0x7000_0000, 4 * 4096))

@@ -130,6 +130,20 @@ def test_damage_is_survived(seed: int, kernel: Forms, page_size: int, byte_order
         check(reopened(once, mutate(once, seed + 1)))
 
 
+@pytest.mark.parametrize("byte_order", ["little", "big"])
+def test_numbers_are_native(byte_order: str) -> None:
+    """One more is one more in the byte order of the machine, and in big-endian for a devicetree's header."""
+    handover = opened(build(replace(SOME, byte_order=byte_order)))
+    known = list(spots(handover, range))
+    token = next(spot for spot in known if spot.path == "luo/session/vm-alpha/77.token")
+    header = next(spot for spot in known if spot.path == "/@0x4")
+    for spot, order in ((token, byte_order), (header, "big")):
+        change = edited(handover, spot, "one-more", Random(1))
+        assert change is not None
+        old, new = (int.from_bytes(each, order) for each in (change.old, change.new))  # type: ignore[arg-type]  # one of the two
+        assert old + 1 == new and (spot is header or old == 77)
+
+
 def test_how_many(small: Handover) -> None:
     """At the limit of changes, one above it, and more than there is room for."""
     assert COUNT_MAX == len(mutate(small, 1, COUNT_MAX))
