@@ -46,10 +46,14 @@ def mapped(runs: list[Run], byte_order: str = "little") -> PreservedPages:
     return found
 
 
-RUNS = [Run(0, 1, 20), Run(0x40_0000, 3, 9), Run(1 << 33, 2, 9), Run(0x40_0000, 2, 3), Run(0x1_0000, 5, 1), Run(0x1_0000, 40, 0)]
+RUNS = [
+    *(Run(3 << 50, 2, 38), Run(0, 1, 20), Run(0x40_0000, 3, 9), Run(1 << 33, 2, 9)),
+    *(Run(0x40_0000, 2, 3), Run(0x1_0000, 5, 1), Run(0x1_0000, 40, 0)),
+]
 HEADS = sorted({run.pa // PAGE + (block << run.order) for run in RUNS for block in range(run.blocks)})
 little, big = mapped(RUNS), mapped(RUNS, "big")
 
+"""Blocks that nest, and two of an order whose bits share the first leaf with others."""
 pfns = st.sampled_from([0, 1, *HEADS, *(head + 1 for head in HEADS), (1 << 44) - 1, 1 << 44, (1 << 52) - 1]) | st.integers(0, (1 << 52) - 1)
 indices = st.integers(0, 40) | st.sampled_from([512, 1024, (1 << 52) - 1, 1 << 52, (1 << 64) - 1, (1 << 64) - 2])
 rows = st.lists(st.tuples(pfns, st.sampled_from([3, 3, 2, 1, 0, 7, 0xFFF]), indices), max_size=30)

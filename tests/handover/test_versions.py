@@ -222,6 +222,17 @@ def test_open_gives_what_was_built(want: Spec) -> None:
     assert ([], Reaction.ACCEPTED) == ([each for each in told_of(report) if each.severity > Severity.INFO], report.predicted)
 
 
+def test_a_damaged_tree_is_not_taken_for_the_short_form() -> None:
+    """On 16K pages a tree with a wild pointer still is the one in which the root FDT is preserved, read to its full depth."""
+    built = build(able(replace(FULL, forms=KERNELS[6], page_size=16384)))
+    root = built.placed["kho/map/0"]
+    built.arena.write(root + 8 * 3, ((1 << 40) + 16384).to_bytes(8, "little"))
+    handover = opened(built)
+    assert handover.layout is not None and "kho-v3" == handover.layout.name
+    assert {"radix-key"} == {problem.code for problem in handover.problems}
+    assert handover.preserved is not None and handover.preserved.covers(built.fdt_pa)
+
+
 @given(wanted(POSTED))
 @settings(max_examples=40, deadline=None)
 def test_posted_forms(want: Spec) -> None:
