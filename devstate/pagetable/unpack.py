@@ -89,10 +89,10 @@ class _Input:
         self.offset = 0
         self.window = memoryview(b"")
         self._file: IO[bytes] | None = None
-        if hasattr(stream, "read") and not hasattr(stream, "__buffer__"):
-            self._file = stream
-        else:
-            self.window = memoryview(stream).cast("B")
+        try:
+            self.window = memoryview(stream).cast("B")  # type: ignore[arg-type]  # what has no buffer is read
+        except TypeError:
+            self._file = stream  # type: ignore[assignment]  # as above
 
     def want(self, size: int) -> memoryview:
         """The window, made larger until it has this many bytes, or all that there are."""
