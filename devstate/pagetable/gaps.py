@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NOT_PRESERVED, SCRATCH = KINDS = ("not-preserved", "scratch")
-"""Why memory is not where it should be, in the order of the DS_GAP_ numbers in csrc/devstate_core.h. Scratch that is preserved is scratch."""
+"""Why memory is not where it should be, in the order of the DS_GAP_ numbers in csrc/devstate_core.h. Scratch that is
+preserved is scratch."""
 
 BYTES_MAX = (1 << 64) - 1
 """Totals stop here: hostile tables map any number of bytes."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from functools import cache
@@ -31,7 +32,7 @@ def some_edges(rng: random.Random, *, bits: bool) -> tuple[list[int], list[tuple
     """Most of the memory that wild tables map and are in, in enough ranges for a bitmap or in a few; and scratch areas."""
     borders = sorted({rng.randrange(MEMORY >> 12) << 12 for _ in range(40 if bits else rng.randrange(6))} | {0, MEMORY})
     edges = []
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in itertools.pairwise(borders):
         stop = end - (rng.choice((0x1000, 0x1000, end - start)) if rng.random() < 0.3 else 0x1000)
         if rng.random() < 0.95 and stop > start:
             edges += [start, stop]
