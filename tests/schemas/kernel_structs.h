@@ -424,4 +424,24 @@ struct pstore_kho_record { s64 size; s64 time_sec; u32 time_nsec; s32 count; u32
 struct pstore_ser { u32 version; struct pstore_kho_record record; } NATURAL;
 #endif
 
+/* ------------------------------------------------------------------ devstate's own: docs/page-table-stream.md */
+
+#if defined(FORM_page_table_stream)
+struct ds_pages_header {
+	u64 magic;
+	u16 version, header_size;
+	u8 levels, table_shift, page_shift, flags;
+	char format[24];
+	u64 top_table;
+	u32 top_entries;
+	u64 zero;
+	u32 crc;
+} PACKED;
+struct ds_pages_chunk { u32 magic, number; u64 first_pa; u32 body_size; u16 pages, list_size; u32 body_crc, crc; } PACKED;
+struct ds_pages_run { u8 kind, step; u64 base; } PACKED;
+struct ds_pages_packed { u8 kind, step; u16 runs, gaps, lengths; } PACKED;
+struct ds_pages_form { u64 mask, rest; } PACKED;
+struct ds_pages_trailer { u32 magic, chunks; u64 pages, size, levels[8]; u32 chain, crc; } PACKED;
+#endif
+
 #endif
