@@ -2,50 +2,40 @@
 /*
  * The proof that all memory which a device can reach is inside of some ranges, in one pass over its tables.
  *
- * Tables whose entries are nothing but plain leaves, as nearly all are, take the short way: four of them at a time are made into runs,
- * whose bits of the coverage are asked for at once, and looked up when the memory has brought them. What is odd in any way is left to
- * the walk.
+ * Tables whose entries are nothing but plain leaves, as nearly all are, take the short way: their entries are made into runs, whose
+ * bits of the coverage are fetched ahead, and looked up when the next table was scanned. So are the tables themselves. What is odd in
+ * any way is left to the walk.
  */
 #include "coverage.h"
 #include "pt_scan.h"
 
-/* That the walk gives at once. */
+/* Scans that the memory needs to bring a table: so far ahead is it asked for. */
+#define AHEAD 4
+
 #define EXTENTS 64
 
-/* A run of entries that map pages which follow each other: page frame number, index of the first entry, number of entries less one. */
-#define RUN_PAGE_BITS 44
-#define RUN_INDEX_BITS 9
-#define RUN(page, index, count) ((page) | (uint64_t)(index) << RUN_PAGE_BITS | (uint64_t)((count) - 1) << (RUN_PAGE_BITS + RUN_INDEX_BITS))
-#define RUN_PA(run) (((run) & ((UINT64_C(1) << RUN_PAGE_BITS) - 1)) << COVERAGE_SHIFT)
-#define RUN_INDEX(run) ((run) >> RUN_PAGE_BITS & (SCAN_ENTRIES - 1))
-#define RUN_COUNT(run) (((run) >> (RUN_PAGE_BITS + RUN_INDEX_BITS)) + 1)
+struct run {
+	uint64_t pa;
+	uint32_t entries;
+	uint32_t index;
+};
 
-/* The runs of one scan, which are looked up when some more scans are done. */
+/* The runs of one scan, which are looked up when the next one is done. */
 struct runs {
 	uint64_t iova;		/* of the first entry of the scan */
 	uint32_t shift;
 	uint32_t count;
-	uint64_t run[SCAN_ENTRIES];
-};
-
-/* A table of level 0 that an entry leads to. */
-struct leaf_table {
-	const uint8_t *entries;
-	uint64_t pa;
-	uint64_t iova;
-	uint64_t unit;
+	struct run run[SCAN_ENTRIES];
 };
 
 struct prover {
 	struct ds_pt_proof *proof;
 	struct ds_pt_walk *walk;
-	bool avx2;
 	struct scan_lens lens[DS_PT_LEVELS];
-	struct scan_sets sets[SCAN_STREAMS];
-	struct runs runs[2 * SCAN_STREAMS];
-	uint32_t oldest;	/* the runs that were made first */
-	size_t near;		/* where a page was found last, and a table */
-	size_t near_table;
+	struct runs runs[2];
+	uint32_t scanned;	/* which of both has the last scan */
+	size_t near;
+	size_t region_ahead;
 };
 
 static inline const struct ds_pt_format *format_of(const struct prover *prover)
@@ -60,22 +50,23 @@ static inline void look_up(struct prover *prover, struct runs *runs)
 	const struct ds_coverage *inside = prover->proof->inside;
 
 	for (uint32_t n = 0; n < runs->count; n++) {
-		uint64_t run = runs->run[n], pa = RUN_PA(run), size = RUN_COUNT(run) << runs->shift, pages = size >> COVERAGE_SHIFT;
+		const struct run *run = &runs->run[n];
+		uint64_t size = (uint64_t)run->entries << runs->shift, pages = size >> COVERAGE_SHIFT;
 
-		if (coverage_has_few(inside, pa, pages))
+		if (pages < COVERAGE_LOAD && coverage_has_few(inside, run->pa, pages))
 			continue;
-		if (!coverage_has(inside, pa, size, &prover->near))
-			coverage_add_gaps(inside, prover->proof->scratch, runs->iova + (RUN_INDEX(run) << runs->shift), pa, size,
+		if (!coverage_has(inside, run->pa, size, &prover->near))
+			coverage_add_gaps(inside, prover->proof->scratch, runs->iova + ((uint64_t)run->index << runs->shift), run->pa, size,
 					  &prover->proof->pages);
 	}
 	runs->count = 0;
 }
 
-/* Looks up all runs, in the order of the scans. */
+/* Looks up what was scanned, in the order of the scans. */
 static void look_up_all(struct prover *prover)
 {
-	for (uint32_t n = 0; n < 2 * SCAN_STREAMS; n++)
-		look_up(prover, &prover->runs[(prover->oldest + n) % (2 * SCAN_STREAMS)]);
+	look_up(prover, &prover->runs[!prover->scanned]);
+	look_up(prover, &prover->runs[prover->scanned]);
 }
 
 static inline void make_runs(struct prover *prover, const uint8_t *entries, uint32_t level, const struct scan_sets *sets, struct runs *runs)
@@ -86,22 +77,35 @@ static inline void make_runs(struct prover *prover, const uint8_t *entries, uint
 
 	for (uint32_t n = 0; n < SCAN_WORDS; n++) {
 		for (uint64_t starts = sets->present[n] & ~sets->follows[n]; starts; starts &= starts - 1) {
-			uint32_t bit = (uint32_t)__builtin_ctzll(starts), index = 64 * n + bit, end, word = n;
+			uint32_t bit = (uint32_t)__builtin_ctzll(starts), index = 64 * n + bit, word = n;
 			uint64_t entry = load64_le(entries + 8 * (size_t)index), others = ~sets->follows[n] >> bit >> 1;
-			uint64_t pa = ((entry & address) << format->address_shift) | ((entry & format->high) << format->high_shift);
+			struct run *run = &runs->run[count++];
 
-			__builtin_prefetch(coverage_place(prover->proof->inside, pa));
+			run->pa = ((entry & address) << format->address_shift) | ((entry & format->high) << format->high_shift);
+			run->index = index;
+			__builtin_prefetch(coverage_bits(prover->proof->inside, run->pa));
 			if (others) {
-				end = index + 1 + (uint32_t)__builtin_ctzll(others);
-			} else {
-				while (++word < SCAN_WORDS && !~sets->follows[word])
-					;
-				end = 64 * word + (word < SCAN_WORDS ? (uint32_t)__builtin_ctzll(~sets->follows[word]) : 0);
+				run->entries = 1 + (uint32_t)__builtin_ctzll(others);
+				continue;
 			}
-			runs->run[count++] = RUN(pa >> COVERAGE_SHIFT, index, end - index);
+			while (++word < SCAN_WORDS && !~sets->follows[word])
+				;
+			run->entries = 64 * word - index;
+			if (word < SCAN_WORDS)
+				run->entries += (uint32_t)__builtin_ctzll(~sets->follows[word]);
 		}
 	}
 	runs->count = count;
+}
+
+static inline bool scan(const uint8_t *entries, const struct scan_lens *lens, const uint8_t *ahead, bool avx2, struct scan_sets *ret)
+{
+#ifdef DS_X86
+	if (avx2)
+		return scan_entries_avx2(entries, lens, ahead, ret);
+#endif
+	(void)avx2;
+	return scan_entries(entries, lens, ahead, ret);
 }
 
 /* A lens for the entries of a scan, when the one in hand does not fit: that of the first entry which is present. */
@@ -120,31 +124,26 @@ static bool other_lens(struct prover *prover, const uint8_t *entries, uint32_t l
 	return false;
 }
 
-/* Scans; the result has a bit for each stream that is nothing but plain leaves. */
-static uint32_t scan(struct prover *prover, const uint8_t *const *streams, uint32_t count, uint32_t level)
+/* Takes in SCAN_ENTRIES entries of a level, from an iova on; false, and nothing done, when they are not all plain leaves. */
+static bool take_plain(struct prover *prover, const uint8_t *entries, const uint8_t *ahead, uint32_t level, uint64_t iova, bool avx2)
 {
-	uint32_t all = (1u << count) - 1, sound = scan_entries(streams, count, &prover->lens[level], prover->avx2, prover->sets);
-
-	if (sound != all && other_lens(prover, streams[__builtin_ctz(~sound)], level))
-		sound = scan_entries(streams, count, &prover->lens[level], prover->avx2, prover->sets);
-	return sound;
-}
-
-/* Makes runs of the sets of one stream, whose first entry stands for an iova, and looks up those of some scans ago. */
-static void take_sets(struct prover *prover, const uint8_t *entries, uint32_t level, uint64_t iova, const struct scan_sets *sets)
-{
-	struct runs *runs = &prover->runs[prover->oldest];
+	struct runs *runs = &prover->runs[!prover->scanned];
 	uint32_t shift = pt_shift(format_of(prover), level);
+	struct scan_sets sets;
 	uint64_t present = 0;
 
-	look_up(prover, runs);
+	if (!scan(entries, &prover->lens[level], ahead, avx2, &sets) &&
+	    !(other_lens(prover, entries, level) && scan(entries, &prover->lens[level], ahead, avx2, &sets)))
+		return false;
 	for (int n = 0; n < SCAN_WORDS; n++)
-		present += (uint64_t)__builtin_popcountll(sets->present[n]);
+		present += (uint64_t)__builtin_popcountll(sets.present[n]);
 	prover->walk->leaves[shift] += present;
 	runs->iova = iova;
 	runs->shift = shift;
-	make_runs(prover, entries, level, sets, runs);
-	prover->oldest = (prover->oldest + 1) % (2 * SCAN_STREAMS);
+	make_runs(prover, entries, level, &sets, runs);
+	look_up(prover, &prover->runs[prover->scanned]);
+	prover->scanned = !prover->scanned;
+	return true;
 }
 
 /* ---- tables ---- */
@@ -153,7 +152,7 @@ static void take_table(struct prover *prover, uint64_t iova, uint64_t pa, uint64
 {
 	struct ds_pt_proof *proof = prover->proof;
 
-	if (!coverage_has(proof->inside, pa, size, &prover->near_table))
+	if (!coverage_has(proof->inside, pa, size, &prover->near))
 		coverage_add_gaps(proof->inside, proof->scratch, iova, pa, size, &proof->tables);
 }
 
@@ -165,106 +164,74 @@ static inline bool was_entered(const struct ds_pt_walk *walk, uint64_t unit, uin
 	return false;
 }
 
-/* Finds tables of level 0 that the next entries of a place lead to, up to most, all different and new. */
-static uint32_t find_leaf_tables(struct prover *prover, const struct ds_pt_place *place, uint32_t most, struct leaf_table *ret)
+/* The table of level 0 that an entry leads to, or NULL. */
+static inline const uint8_t *leaf_table(struct prover *prover, const struct ds_pt_place *place, uint32_t index, size_t *region,
+					uint64_t *pa, uint64_t *unit)
 {
 	const struct ds_pt_format *format = format_of(prover);
-	uint64_t size = UINT64_C(8) << format->index_bits;
-	struct ds_pt_walk *walk = prover->walk;
-	uint32_t count = 0, below;
+	uint64_t entry = pt_entry_at(place, index);
+	uint32_t below;
 
-	most = most < place->count - place->next ? most : place->count - place->next;
-	for (; count < most; count++) {
-		struct leaf_table *table = &ret[count];
-		uint64_t entry = pt_entry_at(place, place->next + count);
-
-		if (pt_kind(format, entry, place->level, &below) != PT_TABLE || below)
-			break;
-		table->pa = pt_table_pa(format, entry);
-		table->iova = pt_iova_of(walk, place, place->next + count);
-		table->entries = memory_at(walk->memory, table->pa, size, &walk->region, &table->unit);
-		if (!table->entries || was_entered(walk, table->unit, size))
-			break;
-		for (uint32_t n = 0; n < count; n++)
-			if (ret[n].pa < table->pa + size && table->pa < ret[n].pa + size)
-				return count;
-	}
-	return count;
+	if (pt_kind(format, entry, place->level, &below) != PT_TABLE || below)
+		return NULL;
+	*pa = pt_table_pa(format, entry);
+	return memory_at(prover->walk->memory, *pa, UINT64_C(8) << format->index_bits, region, unit);
 }
 
-/* Goes into a table of level 0, which from an offset on is not all plain leaves. */
-static void enter(struct prover *prover, const struct leaf_table *table, uint64_t size, uint64_t offset)
+/* What will be scanned AHEAD scans after this one: a table from the entry at index on, or the part of it that begins at offset. */
+static inline const uint8_t *look_ahead(struct prover *prover, const struct ds_pt_place *place, uint32_t index, uint64_t offset)
 {
-	struct ds_pt_walk *walk = prover->walk;
+	uint64_t size = UINT64_C(8) << format_of(prover)->index_bits, pa, unit;
+	const uint8_t *table;
 
-	walk->path[walk->depth++] = (struct ds_pt_place){ .entries = table->entries, .pa = table->pa, .iova = table->iova,
-							  .next = (uint32_t)(offset / 8), .count = (uint32_t)(size / 8) };
-}
-
-/* Takes in a table of several scans. */
-static void take_large_table(struct prover *prover, const struct leaf_table *table, uint64_t size)
-{
-	uint32_t shift = pt_shift(format_of(prover), 0);
-
-	for (uint64_t offset = 0; offset < size; offset += SCAN_STREAMS * SCAN_SIZE) {
-		const uint8_t *streams[SCAN_STREAMS];
-		uint32_t sound;
-
-		for (int n = 0; n < SCAN_STREAMS; n++)
-			streams[n] = table->entries + offset + SCAN_SIZE * (uint64_t)n;
-		sound = scan(prover, streams, SCAN_STREAMS, 0);
-		for (uint32_t n = 0; n < SCAN_STREAMS; n++) {
-			uint64_t at = offset + SCAN_SIZE * (uint64_t)n;
-
-			if (!(sound >> n & 1)) {
-				enter(prover, table, size, at);
-				return;
-			}
-			take_sets(prover, streams[n], 0, table->iova + (at / 8 << shift), &prover->sets[n]);
-		}
+	offset += AHEAD * SCAN_SIZE;
+	index += (uint32_t)(offset / size);
+	if (index >= place->count)
+		return place->entries;
+	table = leaf_table(prover, place, index, &prover->region_ahead, &pa, &unit);
+	if (!table)
+		return place->entries;
+	if (offset % size == 0) {
+		__builtin_prefetch(coverage_bits(prover->proof->inside, pa));
+		__builtin_prefetch(&prover->walk->visited[unit / 64]);
 	}
+	return table + offset % size;
 }
 
 /*
- * Takes in tables of level 0 that the next entries of a place lead to. One that is not all plain leaves becomes the place in hand.
- * False when there was none.
+ * Takes in tables of level 0, from the next entry of a place on, until an entry is something else. A table that is not all plain leaves
+ * becomes the place in hand. False when nothing could be taken in.
  */
-static bool take_leaf_tables(struct prover *prover, struct ds_pt_place *place)
+static bool take_leaf_tables(struct prover *prover, struct ds_pt_place *place, bool avx2)
 {
-	uint64_t size = UINT64_C(8) << format_of(prover)->index_bits;
-	struct leaf_table tables[SCAN_STREAMS];
-	const uint8_t *streams[SCAN_STREAMS];
-	bool large = size % (SCAN_STREAMS * SCAN_SIZE) == 0;
-	uint32_t count, sound = 0;
+	struct ds_pt_walk *walk = prover->walk;
+	uint64_t size = UINT64_C(8) << format_of(prover)->index_bits, pa, unit;
+	uint32_t first = place->next;
 
-	if (!large && size != SCAN_SIZE)
-		return false;
-	count = find_leaf_tables(prover, place, large ? 1 : SCAN_STREAMS, tables);
-	count = count < SCAN_STREAMS && count ? 1 : count;
-	for (uint32_t n = 0; n < count; n++)
-		streams[n] = tables[n].entries;
-	if (!large && count)
-		sound = scan(prover, streams, count, 0);
-	for (uint32_t n = 0; n < count; n++) {
-		const struct leaf_table *table = &tables[n];
+	while (place->next < place->count && size >= SCAN_SIZE) {
+		uint32_t index = place->next;
+		uint64_t iova = pt_iova_of(walk, place, index), offset = 0;
+		const uint8_t *table = leaf_table(prover, place, index, &walk->region, &pa, &unit);
 
-		pt_is_new(prover->walk, table->unit, size, 0);
-		take_table(prover, table->iova, table->pa, size);
+		if (!table || was_entered(walk, unit, size))
+			break;
+		pt_is_new(walk, unit, size, 0);
+		take_table(prover, iova, pa, size);
 		place->next++;
-		if (large)
-			take_large_table(prover, table, size);
-		else if (sound >> n & 1)
-			take_sets(prover, table->entries, 0, table->iova, &prover->sets[n]);
-		else {
-			enter(prover, table, size, 0);
+		while (offset < size && take_plain(prover, table + offset, look_ahead(prover, place, index, offset), 0,
+						   iova + (offset / 8 << pt_shift(format_of(prover), 0)), avx2))
+			offset += SCAN_SIZE;
+		if (offset < size) {
+			walk->path[walk->depth++] = (struct ds_pt_place){ .entries = table, .pa = pa, .iova = iova,
+									  .next = (uint32_t)(offset / 8), .count = (uint32_t)(size / 8) };
 			break;
 		}
 	}
-	return count;
+	return place->next != first;
 }
 
 /* Takes in the leaves of a place that is a whole scan of them; false when it is not. */
-static bool take_leaves(struct prover *prover, struct ds_pt_place *place)
+static bool take_leaves(struct prover *prover, struct ds_pt_place *place, bool avx2)
 {
 	const uint8_t *entries = (const uint8_t *)place->entries + 8 * (size_t)place->next;
 	uint32_t below;
@@ -273,9 +240,8 @@ static bool take_leaves(struct prover *prover, struct ds_pt_place *place)
 	    (place->level && pt_kind(format_of(prover), load64_le(entries), place->level, &below) != PT_LEAF) ||
 	    (prover->walk->root.sign_extended && place == prover->walk->path))
 		return false;
-	if (!scan(prover, &entries, 1, place->level))
+	if (!take_plain(prover, entries, entries, place->level, pt_iova_of(prover->walk, place, place->next), avx2))
 		return false;
-	take_sets(prover, entries, place->level, pt_iova_of(prover->walk, place, place->next), &prover->sets[0]);
 	place->next += SCAN_ENTRIES;
 	return true;
 }
@@ -309,8 +275,9 @@ static void take_odd(struct prover *prover, struct ds_pt_place *place)
 
 int ds_pt_prove(struct ds_pt_proof *ret)
 {
-	struct prover prover = { .proof = ret, .walk = &ret->walk, .avx2 = ds_features() & DS_FEATURE_AVX2 };
+	struct prover prover = { .proof = ret, .walk = &ret->walk };
 	struct ds_pt_walk *walk = &ret->walk;
+	bool avx2 = ds_features() & DS_FEATURE_AVX2;
 	int status;
 
 	/* Lenses to which nothing is plain that is present. */
@@ -329,7 +296,7 @@ int ds_pt_prove(struct ds_pt_proof *ret)
 
 		if (place->next == place->count)
 			walk->depth--;
-		else if (!take_leaves(&prover, place) && !(place->level && take_leaf_tables(&prover, place)))
+		else if (!take_leaves(&prover, place, avx2) && !(place->level && take_leaf_tables(&prover, place, avx2)))
 			take_odd(&prover, place);
 	}
 	look_up_all(&prover);

@@ -11,9 +11,6 @@
 #define SCAN_SIZE (8 * SCAN_ENTRIES)
 #define SCAN_WORDS (SCAN_ENTRIES / 64)
 
-/* As many are scanned in turns: the machine fetches four streams ahead as easily as one, and tables are nowhere near each other. */
-#define SCAN_STREAMS 4
-
 /*
  * What to look at in the entries of one level. An entry is a plain leaf, of the size of its level, when it is present and has what is
  * expected where it matters. Two follow each other when their addresses, at their place in the entry, differ by step.
@@ -35,9 +32,13 @@ struct scan_sets {
 bool scan_lens_for(const struct ds_pt_format *format, uint32_t level, uint64_t entry, struct scan_lens *ret);
 
 /*
- * The sets of 1 or SCAN_STREAMS times SCAN_SIZE bytes of entries. The result has a bit for each: it is set when all entries that are
- * present are plain leaves; else its sets are of no use.
+ * The sets of SCAN_SIZE bytes of entries; false when one that is present is no plain leaf: then they are of no use. ahead: as many bytes
+ * that will be wanted soon, which are not read.
  */
-uint32_t scan_entries(const uint8_t *const *streams, uint32_t count, const struct scan_lens *lens, bool avx2, struct scan_sets *ret);
+bool scan_entries(const uint8_t *entries, const struct scan_lens *lens, const uint8_t *ahead, struct scan_sets *ret);
+
+#ifdef DS_X86
+bool scan_entries_avx2(const uint8_t *entries, const struct scan_lens *lens, const uint8_t *ahead, struct scan_sets *ret);
+#endif
 
 #endif
