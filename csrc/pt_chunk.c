@@ -90,7 +90,8 @@ static uint8_t *put_list(const uint64_t *pages, size_t count, uint8_t *at)
 }
 
 /* Where pages are, up to one that is not in memory: the count of those before it. */
-static size_t find_pages(const struct ds_pt_pack *in, size_t *region, const uint64_t *pages, size_t count, uint8_t *part, const uint8_t **ret)
+static size_t find_pages(const struct ds_pt_pack *in, size_t *region, const uint64_t *pages, size_t count,
+		uint8_t *part, const uint8_t **ret)
 {
 	uint64_t unit;
 
