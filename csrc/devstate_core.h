@@ -363,24 +363,72 @@ int ds_pt_walk_begin(struct ds_pt_walk *walk);
  */
 int ds_pt_walk_next(struct ds_pt_walk *walk, struct ds_pt_extent *extents, size_t capacity, size_t *ret);
 
+/* In what a part of the address space differs between two trees: the first of these that holds. */
+#define DS_PT_ONLY_OLD 0
+#define DS_PT_ONLY_NEW 1
+#define DS_PT_TARGET 2		/* other memory */
+#define DS_PT_ATTRIBUTES 3	/* the same memory, other attributes */
+#define DS_PT_TOUCHED 4		/* nothing but accessed and dirty */
+#define DS_PT_DIFFERENCES 5
+
+struct ds_pt_difference {
+	uint64_t iova;
+	uint64_t size;
+	uint64_t kind;
+	uint64_t old_pa;		/* where a side maps nothing, its address and attributes are 0 */
+	uint64_t old_attributes;
+	uint64_t new_pa;
+	uint64_t new_attributes;
+};
+
+/* One of two trees: a walk that has begun and joins extents, and room for some of them. */
+struct ds_pt_side {
+	struct ds_pt_walk *walk;
+	struct ds_pt_extent *room;
+	size_t capacity;	/* more than 0 */
+	size_t used;		/* 0 to start with, as next */
+	size_t next;
+};
+
+/* A comparison that can stop and go on. totals (bytes by kind) and open are 0 to start with. */
+struct ds_pt_compare {
+	struct ds_pt_side sides[2];	/* old, new */
+	uint64_t totals[DS_PT_DIFFERENCES];
+	struct ds_pt_difference open;
+};
+
+/*
+ * Writes up to capacity differences, in the order of iovas, as few as there can be; ret is how many: 0 at the end.
+ * DS_EINVAL when there is no capacity, here or for a side. Time is that of the two walks.
+ */
+int ds_pt_compare_next(struct ds_pt_compare *compare, struct ds_pt_difference *differences, size_t capacity, size_t *ret);
+
 /* ---- coverage: whether memory is inside of ranges ---- */
 
 /*
  * Ranges as ds_edges_merge() leaves them: sorted, disjoint, not touching; and what makes questions about them quick. The caller sets all
- * of it. bits may be NULL; it is for a span of pages of 4096 bytes, all zero, one bit each and 64 more. The ranges may leave the span.
+ * but line_count. Tiles are for a span of memory, 2 MiB each, which the ranges may leave; lines are for those tiles that hold more than a
+ * few ranges, 64 bytes each. Both are all zero, and there may be as few as none: then the ranges are searched. Where most tiles would need
+ * a line, tiles is better NULL: then there is a line for each.
  */
 struct ds_coverage {
 	const uint64_t *edges;
 	size_t count;
 	uint64_t *sums;		/* ds_coverage_sums(count) of them */
-	uint8_t *bits;
-	uint64_t first_page;	/* page frame number of the first bit */
-	uint64_t pages;
+	uint64_t *tiles;
+	uint64_t first_tile;	/* address of the first, in tiles */
+	uint64_t tile_count;
+	uint64_t *lines;
+	uint64_t line_capacity;	/* never more than a quarter of the ranges are used */
+	uint64_t line_count;
 };
 
 size_t ds_coverage_sums(size_t count);
 
-/* Fills sums and bits. DS_EORDER for edges that are not as they should be, DS_EINVAL for an odd number of them or a span beyond u64. */
+/*
+ * Fills sums, tiles and lines. DS_EORDER for edges that are not as they should be, DS_EINVAL for an odd number of them or a span
+ * beyond u64.
+ */
 int ds_coverage_init(struct ds_coverage *coverage);
 
 /* The ranges without the holes, which are such ranges too. count + holes_count edges are enough. */

@@ -174,7 +174,7 @@ static void take_hint(struct ds_pt_walk *walk, struct ds_pt_place *place, uint32
 			pt_leaf_pa(format, other, level) == start + ((uint64_t)n << pt_shift(format, level)) &&
 			(pt_attributes(format, other, level) | noted) == attributes;
 	}
-	place->hinted = first + many;
+	place->hinted = first + many < place->count ? first + many : place->count;
 	if (!whole)
 		found_wrong(walk, place, index, DS_PT_RUN);
 }
@@ -195,6 +195,14 @@ static void check_leaf(struct ds_pt_walk *walk, const struct ds_pt_place *place,
 		found_wrong(walk, place, index, DS_PT_MISALIGNED);
 	if (too_wide(walk, pa & ~low, low + 1))
 		found_wrong(walk, place, index, DS_PT_WIDTH);
+}
+
+/* Where the entries end whose iovas follow each other: in the middle of a sign-extended top table they do not. */
+static inline uint32_t iovas_end(const struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index)
+{
+	bool jumps = walk->root.sign_extended && place == walk->path && index < place->count / 2;
+
+	return jumps ? place->count / 2 : place->count;
 }
 
 /* The long way: everything about a leaf, whose entry is at index. Returns how many entries it is. */
@@ -219,7 +227,9 @@ static uint32_t take_leaf(struct ds_pt_walk *walk, struct ds_pt_place *place, ui
 		uint64_t vary = ~((UINT64_C(1) << shift) - 1) & pa_mask(walk);
 
 		*seen = (struct seen){ .entry = entry, .attributes = attributes & ~place->lost, .same = ~pt_leaf_bits(format, vary, level),
-				       .until = hint ? place->hinted : place->count };
+				       .until = iovas_end(walk, place, index) };
+		if (hint && seen->until > place->hinted)
+			seen->until = place->hinted;
 	}
 	if (bits && !run_is_whole(walk, place, index, bits, &attributes, &code)) {
 		found_wrong(walk, place, index, code);
@@ -231,13 +241,57 @@ static uint32_t take_leaf(struct ds_pt_walk *walk, struct ds_pt_place *place, ui
 	return 1u << bits;
 }
 
+/* How many of the entries from index on, up to the one before until, are each the one before and a step. */
+static inline uint32_t row_length(const struct ds_pt_place *place, uint32_t index, uint32_t until, uint64_t step)
+{
+	uint64_t entry = pt_entry_at(place, index);
+	uint32_t n = index + 1;
+
+	while (n < until && pt_entry_at(place, n) == (entry += step))
+		n++;
+	return n - index;
+}
+
+/* The short way: leaves like one that was looked at. As many as are one extent, when these are joined. Returns how many entries. */
+static inline uint32_t take_like(struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index, const struct seen *seen,
+				 struct pt_output *output)
+{
+	const struct ds_pt_format *format = format_of(walk);
+	uint32_t shift = pt_shift(format, place->level), many = 1;
+	uint64_t entry = pt_entry_at(place, index), low = (UINT64_C(1) << shift) - 1, step = (low + 1) >> format->address_shift;
+
+	if (walk->merge)
+		many = row_length(place, index, seen->until, step);
+	/* The last one tells whether adding steps has left the bits of the address, which no row is long enough to do twice. */
+	if (((entry + (many - 1) * step) ^ seen->entry) & seen->same)
+		many = 1;
+	walk->leaves[shift] += many;
+	put(walk, output, pt_iova_of(walk, place, index), pt_leaf_pa(format, entry, place->level) & ~low, (uint64_t)many << shift,
+	    seen->attributes);
+	return many;
+}
+
 /* ---- the walk ---- */
+
+/* Asks for the first lines of the table that the next entry points to: the hardware goes on from there. */
+static inline void prefetch_next(const struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index)
+{
+	const struct ds_pt_format *format = format_of(walk);
+	size_t region = walk->region;
+	const char *table;
+	uint64_t unit;
+
+	if (index + 1 >= place->count)
+		return;
+	table = memory_at(walk->memory, pt_table_pa(format, pt_entry_at(place, index + 1)), 512, &region, &unit);
+	for (int n = 0; table && n < 8; n++)
+		__builtin_prefetch(table + 64 * n);
+}
 
 bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct pt_output *output)
 {
 	const struct ds_pt_format *format = format_of(walk);
-	uint32_t level = place->level, shift = pt_shift(format, level), depth = walk->depth;
-	uint64_t low = (UINT64_C(1) << shift) - 1;
+	uint32_t level = place->level, depth = walk->depth;
 	struct seen seen = { .until = 0 };
 
 	while (place->next < place->count) {
@@ -247,10 +301,7 @@ bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct 
 		if (output->used == output->capacity)
 			return false;
 		if (index < seen.until && !((entry ^ seen.entry) & seen.same)) {
-			walk->leaves[shift]++;
-			put(walk, output, pt_iova_of(walk, place, index), pt_leaf_pa(format, entry, level) & ~low, low + 1,
-			    seen.attributes);
-			place->next++;
+			place->next += take_like(walk, place, index, &seen, output);
 			continue;
 		}
 		switch (pt_kind(format, entry, level, &below)) {
@@ -259,6 +310,8 @@ bool pt_walk_entries(struct ds_pt_walk *walk, struct ds_pt_place *place, struct 
 			continue;
 		case PT_TABLE:
 			take_table(walk, place, index, entry, below);
+			if (!below)
+				prefetch_next(walk, place, index);
 			break;
 		case PT_BAD_LEAF:
 			found_wrong(walk, place, index, DS_PT_LEAF_LEVEL);

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from devstate.pagetable.compare import Comparison
+    from devstate.pagetable.compare import Comparison, Difference
 
 HELP = "what differs between two trees of tables"
 
@@ -59,21 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from devstate.report.json import write
 
-        rows = [_row(comparison, place) for place in range(len(comparison))]
+        rows = [_row(each) for each in comparison]
         write({"differences": rows, "totals": comparison.totals}, sys.stdout)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(comparison))
     return FINDINGS if len(comparison) else OK
 
 
-def _row(comparison: Comparison, place: int) -> dict[str, object]:
+def _row(each: Difference) -> dict[str, object]:
     from devstate.pagetable.mapping import access_text
     from devstate.report.json import address
 
     def side(pa: int | None, attributes: int | None) -> dict[str, object] | None:
         return None if attributes is None else {"pa": address(pa), "access": access_text(attributes), "attributes": address(attributes)}
 
-    each = comparison[place]
     old, new = side(each.old_pa, each.old_attributes), side(each.new_pa, each.new_attributes)
     return {"kind": each.kind, "iova": address(each.iova), "size": each.size, "old": old, "new": new}
 
@@ -82,8 +81,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
     """A line for each difference, then the totals."""
     from devstate.pagetable.mapping import access_text
 
-    for place in range(len(comparison)):
-        each = comparison[place]
+    for each in comparison:
         head = f"{each.iova:#x} {each.size:#x}"
         if each.old_pa is None or each.old_attributes is None:
             assert each.new_pa is not None and each.new_attributes is not None

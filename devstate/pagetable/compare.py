@@ -13,12 +13,14 @@ Of a piece of the address space that differs, just one thing is said, the first 
 from __future__ import annotations
 
 from devstate.frozen import frozen
+from devstate.pagetable import native
 from devstate.pagetable.format import TOUCHED
-from devstate.pagetable.mapping import ACCESS, ALL
+from devstate.pagetable.mapping import ACCESS, ALL, Mapping
+from devstate.pagetable.walk import CoreRoot, CoreWalk, budget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
     import numpy
     import numpy.typing
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     from devstate.pagetable.table import PageTable
 
 KINDS = ("only-old", "only-new", "target", "attributes", "touched")
+"""In the order of the numbers in csrc/devstate_core.h."""
 
-_UNIT = 12
-"""All extents are of whole 4K pages: counted in these, their ends fit in 64 bits too."""
+CHUNK = 1 << 12
+"""Extents of each side, and differences, that one call of the core has room for."""
 
 
 @frozen
@@ -46,28 +49,25 @@ class Difference:
 
 
 class Comparison:
-    """The differences as extents, in the order of iovas: ``kinds`` (indices of KINDS) and ``rows``, an array of u64 of shape (n, 6):
-    iova, size, old address and attributes, new address and attributes. What a side does not map is 0 there.
+    """The differences, in the order of iovas, as few as there can be: ``rows`` is an array of u64 of shape (n, 7): iova, size, index in
+    KINDS, old address and attributes, new address and attributes. What a side does not map is 0 there. ``totals``: bytes by kind.
     """
 
-    def __init__(self, kinds: Any, rows: Any) -> None:
-        self.kinds: numpy.typing.NDArray[numpy.int64] = kinds
-        self.rows: numpy.typing.NDArray[numpy.uint64] = rows
+    __slots__ = ("rows", "totals")
+
+    def __init__(self, rows: numpy.typing.NDArray[numpy.uint64], totals: dict[str, int]) -> None:
+        self.rows = rows
+        self.totals = totals
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, number: int) -> Difference:
-        kind = KINDS[self.kinds[number]]
-        iova, size, old_pa, old_attributes, new_pa, new_attributes = self.rows[number].tolist()
-        old = (None, None) if kind == "only-new" else (old_pa, old_attributes)
-        new = (None, None) if kind == "only-old" else (new_pa, new_attributes)
-        return Difference(kind, iova, size, *old, *new)
-
-    @property
-    def totals(self) -> dict[str, int]:
-        """Bytes that differ, by kind."""
-        return {kind: int(self.rows[self.kinds == number, 1].sum()) for number, kind in enumerate(KINDS) if (self.kinds == number).any()}
+    def __iter__(self) -> Iterator[Difference]:
+        for row in self.rows:
+            iova, size, number, old_pa, old_attributes, new_pa, new_attributes = row.tolist()
+            old = (None, None) if KINDS[number] == "only-new" else (old_pa, old_attributes)
+            new = (None, None) if KINDS[number] == "only-old" else (new_pa, new_attributes)
+            yield Difference(KINDS[number], iova, size, *old, *new)
 
 
 def compare(old: PageTable, new: PageTable, attributes: int | None = None) -> Comparison:
@@ -77,73 +77,89 @@ def compare(old: PageTable, new: PageTable, attributes: int | None = None) -> Co
     """
     if attributes is None:
         attributes = ALL if old.format.name == new.format.name else ACCESS
-    return compare_mappings(old.extents(attributes), new.extents(attributes))
+    roots = [CoreRoot.of(table) for table in (old, new)]
+    if roots[0] is None or roots[1] is None:
+        return compare_mappings(old.extents(attributes), new.extents(attributes))
+    walks = [
+        CoreWalk(root, budget=budget(table), merge=True, attributes=attributes)
+        for root, table in zip(roots, (old, new), strict=True)
+        if root is not None
+    ]
+    return _in_core(walks)
+
+
+def _in_core(walks: list[CoreWalk]) -> Comparison:
+    import numpy as np
+
+    state, used = native.ffi.new("struct ds_pt_compare *"), native.ffi.new("size_t *")
+    rooms = [native.ffi.new("struct ds_pt_extent[]", CHUNK) for _ in walks]
+    for side, walk, room in zip(state.sides, walks, rooms, strict=True):
+        side.walk, side.room, side.capacity = walk.state, room, CHUNK
+    chunks = []
+    while True:
+        chunk = np.empty((CHUNK, 7), dtype=np.uint64)
+        native.done(native.lib.ds_pt_compare_next(state, native.ffi.from_buffer("struct ds_pt_difference[]", chunk), CHUNK, used))
+        chunks.append(chunk[: used[0]])
+        if used[0] < CHUNK:
+            break
+    totals = {kind: size for kind, size in zip(KINDS, state.totals, strict=True) if size}
+    return Comparison(np.concatenate(chunks), totals)
 
 
 def compare_mappings(old: Mappings, new: Mappings) -> Comparison:
-    """The same, of extents that are sorted and do not overlap."""
+    """The same, of extents that are sorted and do not overlap, in plain Python."""
     import numpy as np
 
-    sides = [_Side(old), _Side(new)]
-    edges = np.unique(np.concatenate([side.edges for side in sides]))
-    starts, sizes = edges[:-1], np.diff(edges)
-    pieces = [side.at(starts) for side in sides]
-    kinds = _kinds(*pieces)
-    differ = kinds >= 0
-    rows = np.stack([starts << np.uint64(_UNIT), sizes << np.uint64(_UNIT), *pieces[0][1:], *pieces[1][1:]], axis=1)[differ]
-    return _joined(kinds[differ], rows)
+    found: list[list[int]] = []
+    totals: dict[str, int] = {}
+    for kind, iova, size, was, now in _pieces(iter(old), iter(new)):
+        totals[kind] = totals.get(kind, 0) + size
+        row = [iova, size, KINDS.index(kind), *was, *now]
+        if found and _goes_on(found[-1], row):
+            found[-1][1] += size
+        else:
+            found.append(row)
+    ordered = {kind: totals[kind] for kind in KINDS if kind in totals}
+    return Comparison(np.array(found, dtype=np.uint64).reshape(-1, 7), ordered)
 
 
-class _Side:
-    """Sorted extents, in pages."""
-
-    def __init__(self, mappings: Mappings) -> None:
-        import numpy as np
-
-        unit = np.uint64(_UNIT)
-        self.starts = mappings.iova >> unit
-        self.ends = self.starts + (mappings.size >> unit)
-        self.pas = mappings.pa
-        self.attributes = mappings.attributes
-        self.edges = np.concatenate([self.starts, self.ends])
-
-    def at(self, pages: Any) -> tuple[Any, Any, Any]:
-        """(is it mapped, address, attributes) of each page; 0 where it is not."""
-        import numpy as np
-
-        if not len(self.starts):
-            nothing = np.zeros(len(pages), dtype=np.uint64)
-            return nothing.astype(bool), nothing, nothing
-        index = np.searchsorted(self.starts, pages, side="right").astype(np.int64) - 1
-        mapped = (index >= 0) & (pages < self.ends[index])
-        pas = self.pas[index] + (pages - self.starts[index] << np.uint64(_UNIT))
-        return mapped, np.where(mapped, pas, np.uint64(0)), np.where(mapped, self.attributes[index], np.uint64(0))
+_NOTHING = (0, 0)
 
 
-def _kinds(old: tuple[Any, Any, Any], new: tuple[Any, Any, Any]) -> Any:
-    """The index of the kind of each piece, -1 for no difference."""
-    import numpy as np
+def _pieces(olds: Iterator[Mapping], news: Iterator[Mapping]) -> Iterator[tuple[str, int, int, tuple[int, int], tuple[int, int]]]:
+    """(kind, iova, bytes, old and new address with attributes) of all that differs, cut wherever either side changes."""
+    old, new = next(olds, None), next(news, None)
+    while old or new:
+        if new is None or (old is not None and old.iova < new.iova):
+            assert old is not None
+            size = old.size if new is None else min(old.size, new.iova - old.iova)
+            yield "only-old", old.iova, size, (old.pa, old.attributes), _NOTHING
+            old = _rest(old, size) or next(olds, None)
+        elif old is None or new.iova < old.iova:
+            size = new.size if old is None else min(new.size, old.iova - new.iova)
+            yield "only-new", new.iova, size, _NOTHING, (new.pa, new.attributes)
+            new = _rest(new, size) or next(news, None)
+        else:
+            size = min(old.size, new.size)
+            if old.pa != new.pa:
+                yield "target", old.iova, size, (old.pa, old.attributes), (new.pa, new.attributes)
+            elif old.attributes != new.attributes:
+                kind = "attributes" if (old.attributes ^ new.attributes) & ~TOUCHED else "touched"
+                yield kind, old.iova, size, (old.pa, old.attributes), (new.pa, new.attributes)
+            old, new = _rest(old, size) or next(olds, None), _rest(new, size) or next(news, None)
 
-    same = ~np.uint64(TOUCHED)
-    conditions = [
-        ~old[0] & ~new[0], old[0] & ~new[0], ~old[0] & new[0], old[1] != new[1], (old[2] & same) != (new[2] & same), old[2] != new[2]
-    ]  # fmt: skip
-    return np.select(conditions, [-1, 0, 1, 2, 3, 4], -1)
+
+def _rest(mapping: Mapping, size: int) -> Mapping | None:
+    """A mapping without its first bytes; None when nothing is left."""
+    left = mapping.size - size
+    return Mapping(mapping.iova + size, mapping.pa + size, left, mapping.attributes) if left else None
 
 
-def _joined(kinds: Any, rows: Any) -> Comparison:
-    """Pieces that follow each other and differ in the same way become one."""
-    import numpy as np
+def _goes_on(last: list[int], row: list[int]) -> bool:
+    """Whether a piece is just more of the difference before it."""
+    iova, size, kind, old_pa, old_attributes, new_pa, new_attributes = last
+    if [iova + size, kind, old_attributes, new_attributes] != [row[0], row[2], row[4], row[6]]:
+        return False
+    old_follows, new_follows = old_pa + size == row[3], new_pa + size == row[5]
+    return (old_follows or KINDS[kind] == "only-new") and (new_follows or KINDS[kind] == "only-old")
 
-    if not len(rows):
-        return Comparison(kinds, rows)
-    before, after = rows[:-1], rows[1:]
-    size = before[:, 1]
-    joins = (kinds[:-1] == kinds[1:]) & (before[:, 0] + size == after[:, 0])
-    for side, absent in ((2, 1), (4, 0)):
-        follows = (before[:, side] + size == after[:, side]) & (before[:, side + 1] == after[:, side + 1])
-        joins &= follows | (kinds[1:] == absent)
-    first = np.concatenate([[0], np.flatnonzero(~joins) + 1])
-    joined = rows[first].copy()
-    joined[:, 1] = np.add.reduceat(rows[:, 1], first)
-    return Comparison(kinds[first], joined)

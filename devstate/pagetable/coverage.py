@@ -24,13 +24,16 @@ GAP_LIMIT = 1000
 """Gaps that are listed: whoever has read a thousand knows. Their bytes go on being counted."""
 
 FEW_RANGES = 64
-"""Up to so many ranges are quicker to search than a bitmap is to fill."""
+"""Up to so many ranges are quicker to search than tiles are to fill."""
 
 SPAN_MAX = 1 << 44
-"""Bytes of memory that have a bitmap, from the first that is preserved on: 16 TiB, of which 512 MiB of bits are only touched where
-something is preserved. What is beyond is searched for among the ranges."""
+"""Bytes of memory that have tiles, from the first that is preserved on: 16 TiB in 64 MiB of tiles, which are only touched where something
+is preserved. What is beyond is searched for among the ranges: a map may claim any amount."""
 
-_PAGE_SHIFT = 12
+DENSE_RANGES = 2
+"""Ranges in 2 MiB, on average, from which on each 2 MiB has a bitmap instead of a tile."""
+
+_TILE_SHIFT = 21
 
 
 class Coverage:
@@ -54,24 +57,29 @@ class Coverage:
             self.structs: tuple[Any, Any] | None = None
             return
         self.inside = _without(edges, holes) if len(holes) else edges
-        self.structs = self._make(self.inside, bits=True), self._make(holes, bits=False)
+        self.structs = self._make(self.inside, tiles=True), self._make(holes, tiles=False)
 
-    def _make(self, edges: memoryview, *, bits: bool) -> Any:
+    def _make(self, edges: memoryview, *, tiles: bool) -> Any:
         """A struct ds_coverage."""
         ffi, lib = native.ffi, native.lib
         made = ffi.new("struct ds_coverage *")
         made.edges, made.count = ffi.from_buffer("uint64_t[]", edges), len(edges)
-        sums = native.words(lib.ds_coverage_sums(len(edges)))
-        made.sums = ffi.from_buffer("uint64_t[]", sums)
-        if bits and len(edges) > 2 * FEW_RANGES:
-            first = edges[0] >> _PAGE_SHIFT
-            made.first_page, made.pages = first, min((edges[-1] >> _PAGE_SHIFT) + 1 - first, SPAN_MAX >> _PAGE_SHIFT)
-            words = native.words(made.pages // 64 + 2)
-            made.bits = ffi.from_buffer("uint8_t[]", words)
-            self._keep.append(words)
-        self._keep += (edges, sums)
+        made.sums = self._room(lib.ds_coverage_sums(len(edges)))
+        if tiles and len(edges) > 2 * FEW_RANGES:
+            made.first_tile = edges[0] >> _TILE_SHIFT
+            made.tile_count = min((edges[-1] >> _TILE_SHIFT) + 1 - made.first_tile, SPAN_MAX >> _TILE_SHIFT)
+            dense = len(edges) > 2 * DENSE_RANGES * made.tile_count
+            made.line_capacity = made.tile_count if dense else min(len(edges) // 8, made.tile_count)
+            made.tiles = ffi.NULL if dense else self._room(made.tile_count)
+            made.lines = self._room(8 * made.line_capacity)
+        self._keep.append(edges)
         native.done(lib.ds_coverage_init(made))
         return made
+
+    def _room(self, count: int) -> Any:
+        """So many u64, all zero, for as long as this lives."""
+        self._keep.append(native.words(count))
+        return native.ffi.from_buffer("uint64_t[]", self._keep[-1])
 
     def check(self, mappings: Mappings | numpy.typing.NDArray[numpy.uint64], limit: int = GAP_LIMIT) -> Gaps:
         """The memory of extents (rows of iova, pa, size, attributes) that is not covered; ``limit`` gaps are listed."""

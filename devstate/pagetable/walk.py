@@ -12,7 +12,6 @@ from devstate.pagetable.mapping import CODES, PROBLEM_LIMIT, Mappings, TableProb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     import numpy
@@ -24,8 +23,8 @@ EXTRA = 1 << 22
 """Bytes of tables that a walk reads again in any memory, beyond as many as the memory has: 1024 entries that lead to one small table are
 odd, and quick to read; 512 of these that do it again are not."""
 
-CHUNK = 1 << 15
-"""Extents in one call of the core: a MiB."""
+CHUNK = 1 << 14
+"""Extents that a first call of the core has room for: half a MiB."""
 
 
 def budget(table: PageTable) -> int:
@@ -35,15 +34,21 @@ def budget(table: PageTable) -> int:
 
 def walk(table: PageTable, *, merge: bool, attributes: int) -> Walk:
     """See PageTable.walk()."""
-    core = CoreWalk.begin(table, merge=merge, attributes=attributes)
-    if core is None:
+    root = CoreRoot.of(table)
+    if root is None:
         from devstate.pagetable import oracle
 
         return oracle.walk(table, merge=merge, attributes=attributes, budget=budget(table))
-    import numpy as np
-
-    chunks = list(core.chunks())
-    return core.result(Mappings(np.concatenate(chunks) if chunks else np.empty((0, 4), dtype=np.uint64)))
+    core = CoreWalk(root, budget=budget(table), merge=merge, attributes=attributes)
+    chunk = core.next()
+    if len(chunk) == CHUNK:  # many: they are counted first, for touching fresh memory twice costs more than walking twice
+        rows = len(chunk)
+        while len(chunk) == CHUNK:
+            chunk = core.next(chunk)
+            rows += len(chunk)
+        core = CoreWalk(root, budget=budget(table), merge=merge, attributes=attributes)
+        chunk = core.next(_room(rows + 1))  # one more, or it would stop where the last one is, and look no further
+    return core.result(Mappings(chunk))
 
 
 def table_pages(table: PageTable) -> dict[int, tuple[int, ...]]:
@@ -110,40 +115,28 @@ class CoreRoot:
 
 
 class CoreWalk:
-    """One walk in the core. ``chunks()`` once, then ``result()``."""
+    """One walk in the core: ``next()`` until it gives fewer extents than it has room for, then ``result()``. ``state``: the C struct."""
 
     def __init__(self, root: CoreRoot, *, budget: int, merge: bool, attributes: int) -> None:
         self._keep = root, root.visited(), native.ffi.new("struct ds_problem[]", PROBLEM_LIMIT)
-        self._walk = native.ffi.new("struct ds_pt_walk *")
-        self._walk.memory, self._walk.root, self._walk.visited = root.memory, root.root[0], self._keep[1]
-        self._walk.budget, self._walk.attributes, self._walk.merge = min(budget, (1 << 64) - 1), attributes, merge
-        self._walk.problems.list, self._walk.problems.capacity = self._keep[2], PROBLEM_LIMIT
-        native.done(native.lib.ds_pt_walk_begin(self._walk))
+        self.state = native.ffi.new("struct ds_pt_walk *")
+        self.state.memory, self.state.root, self.state.visited = root.memory, root.root[0], self._keep[1]
+        self.state.budget, self.state.attributes, self.state.merge = min(budget, (1 << 64) - 1), attributes, merge
+        self.state.problems.list, self.state.problems.capacity = self._keep[2], PROBLEM_LIMIT
+        native.done(native.lib.ds_pt_walk_begin(self.state))
 
-    @classmethod
-    def begin(cls, table: PageTable, *, merge: bool, attributes: int) -> CoreWalk | None:
-        """None where the core is not to be had."""
-        root = CoreRoot.of(table)
-        return None if root is None else cls(root, budget=budget(table), merge=merge, attributes=attributes)
-
-    def chunks(self) -> Iterator[numpy.typing.NDArray[numpy.uint64]]:
-        """The extents, as arrays of shape (n, 4) of u64: iova, pa, size, attributes; n is CHUNK, except in the last."""
-        import numpy as np
-
+    def next(self, room: numpy.typing.NDArray[numpy.uint64] | None = None) -> numpy.typing.NDArray[numpy.uint64]:
+        """The next extents: as many as ``room`` has rows of four u64 (iova, pa, size, attributes), or fewer when it is over."""
+        rows = _room(CHUNK) if room is None else room
         used = native.ffi.new("size_t *")
-        while True:
-            chunk = np.empty((CHUNK, 4), dtype=np.uint64)
-            room = native.ffi.from_buffer("struct ds_pt_extent[]", chunk)
-            native.done(native.lib.ds_pt_walk_next(self._walk, room, CHUNK, used))
-            if not used[0]:
-                return
-            yield chunk if used[0] == CHUNK else chunk[: used[0]].copy()
+        native.done(native.lib.ds_pt_walk_next(self.state, native.ffi.from_buffer("struct ds_pt_extent[]", rows), len(rows), used))
+        return rows[: used[0]]
 
     def result(self, mappings: Mappings) -> Walk:
         """What there is to say when the walk is over."""
-        leaves = {1 << shift: count for shift, count in enumerate(self._walk.leaves) if count}
-        tables = {level: count for level, count in enumerate(self._walk.tables) if count}
-        problems = self._walk.problems
+        leaves = {1 << shift: count for shift, count in enumerate(self.state.leaves) if count}
+        tables = {level: count for level, count in enumerate(self.state.tables) if count}
+        problems = self.state.problems
         listed = tuple(table_problem(row, entered=bool(tables)) for row in problems.list[0 : min(problems.count, PROBLEM_LIMIT)])
         return Walk(mappings, leaves, tables, listed, problems.count)
 
@@ -151,3 +144,10 @@ class CoreWalk:
 def table_problem(row: Any, *, entered: bool) -> TableProblem:
     """A problem of the core. Where not even the top table was entered, it is what the problem is about, and there is no entry."""
     return TableProblem(CODES[row.code], row.pa if entered else None, row.value, row.key, row.level)
+
+
+def _room(rows: int) -> numpy.typing.NDArray[numpy.uint64]:
+    """Room for extents: an array of shape (rows, 4)."""
+    import numpy as np
+
+    return np.frombuffer(native.words(4 * rows), dtype=np.uint64).reshape(-1, 4)

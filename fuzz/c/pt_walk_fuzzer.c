@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * A walk of hostile page tables of any format ends and reads no byte that is not there; extents ascend, whole or in chunks they are
- * the same; leaves and extents cover as much; ds_pt_tables() lists each table once, and counts without room what it lists with.
+ * the same; leaves and extents cover as much; comparisons account for every byte; ds_pt_tables() lists each table once, and counts without room what it lists with.
  *
  * The input says the format and how many tables there are, each in a region of its own, and then writes entries into them: pointers to
  * each other, leaves, any bits.
@@ -140,6 +140,42 @@ static void check_tables(const struct ds_memory *memory, const struct ds_pt_root
 	free(listed.levels);
 }
 
+/* A tree and itself, then that and the tree below its neighbour: what only one maps is how much more it maps. */
+static void check_compare(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t units, uint64_t other_pa)
+{
+	struct ds_pt_walk walks[2] = { { .memory = memory, .root = *root }, { .memory = memory, .root = *root } };
+	uint64_t words = units / 64 + 1, *visited[2] = { exact(NULL, words * 8), exact(NULL, words * 8) };
+	struct ds_pt_extent room[2][3];
+
+	for (int other = 0; other < 2; other++) {
+		struct ds_pt_compare compare = { 0 };
+		struct ds_pt_difference found[2];
+		uint64_t end = 0;
+		size_t used;
+
+		for (int side = 0; side < 2; side++) {
+			memset(visited[side], 0, words * 8);
+			walks[side].visited = visited[side];
+			walks[side].budget = 1 << 18;
+			walks[side].merge = 1;
+			HOLDS(ds_pt_walk_begin(&walks[side]) == DS_OK);
+			compare.sides[side] = (struct ds_pt_side){ .walk = &walks[side], .room = room[side], .capacity = 3 };
+		}
+		do {
+			HOLDS(ds_pt_compare_next(&compare, found, 2, &used) == DS_OK);
+			for (size_t i = 0; i < used; i++) {
+				HOLDS(found[i].size && found[i].iova >= end && found[i].kind < DS_PT_DIFFERENCES);
+				end = found[i].iova + (found[i].size - 1);
+			}
+			HOLDS(other || !used);
+		} while (used);
+		HOLDS(leaf_bytes(&walks[0]) - compare.totals[DS_PT_ONLY_OLD] + compare.totals[DS_PT_ONLY_NEW] == leaf_bytes(&walks[1]));
+		walks[1].root.top_pa = other_pa;
+	}
+	free(visited[0]);
+	free(visited[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, size };
@@ -165,6 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(ds_memory_init(regions, count, &units) == DS_OK);
 	check_walks(&memory, &root, units, 1 + (number >> 4));
 	check_tables(&memory, &root, units);
+	check_compare(&memory, &root, units, BASE + ROOM);
 	for (size_t i = 0; i < count; i++)
 		free(pages[i]);
 	return 0;

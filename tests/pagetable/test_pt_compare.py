@@ -61,7 +61,7 @@ def _goes_on(last: Difference, this: Difference) -> bool:
 
 def listed(comparison: Comparison) -> list[Difference]:
     """All of them."""
-    return [comparison[number] for number in range(len(comparison))]
+    return list(comparison)
 
 
 @st.composite

@@ -209,6 +209,10 @@ def test_broken_hints() -> None:
     tree = Tree(lpae, 1, 1)
     tree.words[0][33:49] = whole
     assert ["pt-run-broken"] * 2 == [rule for rule, _, _ in ids(tree)]
+    small = Tree(lpae, 1, 1, top_entries=4)
+    small.words[0][:16] = whole
+    assert ["pt-run-broken"] == [rule for rule, _, _ in ids(small)]
+    assert 0x4000 == small.table().walk().bytes
 
 
 def test_a_device_that_may_write_to_the_tables() -> None:
