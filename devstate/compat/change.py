@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 KINDS = (
     "removed", "inserted", "appended", "moved", "packing", "resized", "retyped", "bits", "length", "stride", "reserved-used", "union",
     "renamed", "repurposed", "name-removed", "name-added", "name-renumbered", "limit", "default", "presence", "constant", "header",
-    "node", "target", "encoding", "kernel-pointer",
+    "node", "target", "encoding",
 )  # fmt: skip
 """What can happen to a layout. A rule says which of them it speaks of."""
+
+
+UNKNOWN = "unknown"
+"""The carrier of a layout that comes from a source which knows no versions, such as BTF."""
 
 
 @frozen
@@ -118,4 +122,4 @@ def unguarded(comparison: Comparison) -> tuple[Change, ...]:
     return tuple([change for change in comparison.changes if change.wire and not any(guard.changed for guard in change.guards)])
 
 
-__all__ = ["KINDS", "Change", "Comparison", "Guard", "Migration", "Outcome", "unguarded"]
+__all__ = ["KINDS", "UNKNOWN", "Change", "Comparison", "Guard", "Migration", "Outcome", "unguarded"]

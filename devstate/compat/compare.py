@@ -14,6 +14,7 @@ from devstate.compat.links import arm_pairs, context_of, target_changes
 from devstate.compat.meanings import numbers
 from devstate.compat.nodes import Nodes
 from devstate.compat.structs import Diff
+from devstate.compat.versions import version_of
 from devstate.compat.words import struct_in, union_of
 from devstate.finding import Outcome
 from devstate.frozen import frozen
@@ -49,13 +50,6 @@ def compare(old: Layout, new: Layout, *, ancestors: tuple[Layout, ...] = (), sup
     return Comparison(old, new, changes, new.environment, tuple(walk.guards), ancestors, only_old, only_new, supported)
 
 
-def version_text(layout: Layout) -> str | None:
-    """The version that a layout carries, in one text: its string, its number, or both."""
-    number = None if layout.version is None else str(layout.version[1])
-    parts = [part for part in (layout.compatible, number) if part is not None]
-    return " version ".join(parts) if parts else None
-
-
 class Walk:
     """One run of :func:`compare`."""
 
@@ -63,7 +57,7 @@ class Walk:
         self.old, self.new = old, new
         self.old_structs = {struct.name: struct for struct in old.structs}
         self.new_structs = {struct.name: struct for struct in new.structs}
-        self.root = Guard("", version_text(old), version_text(new))
+        self.root = Guard("", version_of(old), version_of(new))
         self.guards: list[Guard] = [self.root]
         self.drafts: list[Draft] = []
         self.by_pair: dict[Names, list[Draft]] = {}
@@ -202,4 +196,4 @@ class Walk:
             self.push(names[0], names[1], context_of(old.target), guards)
 
 
-__all__ = ["Change", "Comparison", "compare", "version_text"]
+__all__ = ["Change", "Comparison", "compare"]

@@ -13,7 +13,7 @@ being ``8 * n + k``, so that a bit-field has its true place in either byte order
 
 from __future__ import annotations
 
-from devstate.errors import DecodeError, LimitError
+from devstate.errors import LimitError
 from devstate.frozen import frozen
 from devstate.layout.model import ArrayType, BytesType, IntType, StructType, UnionType
 
@@ -85,7 +85,8 @@ class Leaves:
 
 
 def leaves_of(layout: Layout, struct: StructLayout) -> Leaves:
-    """The leaves of ``struct``. LimitError when it has too many, or embeds itself; DecodeError when it embeds what is not there."""
+    """The leaves of ``struct``. LimitError when it has too many, or embeds itself. A struct that the layout does not
+    have is one leaf."""
     found: list[Leaf] = []
     links: list[tuple[str, str, FieldLayout]] = []
     known = {each.name: each for each in layout.structs}
@@ -101,10 +102,8 @@ def leaves_of(layout: Layout, struct: StructLayout) -> Leaves:
         if field.target is not None:
             links.append((path, owners[-1], field))
         kind = field.type
-        if isinstance(kind, StructType):
-            inner = known.get(kind.struct)
-            if inner is None:
-                raise DecodeError("a layout embeds a struct that it does not have", path=f"{layout.name}.{owners[-1]}.{field.name}")
+        inner = known.get(kind.struct) if isinstance(kind, StructType) else None
+        if inner is not None:
             if len(stack) > 64:
                 raise LimitError("structs are embedded too deep", path=f"{layout.name}.{struct.name}", expected="at most 64 levels")
             stack.append((iter(inner.fields), (*owners, inner.name), f"{path}.", base + field.offset))
@@ -180,8 +179,20 @@ def count_of(kind: TypeLayout) -> int | None:
 
 
 def stride_of(layout: Layout, kind: TypeLayout) -> int:
-    """Bytes of one innermost element."""
-    return layout.size_of(innermost(kind))
+    """Bytes of one innermost element; 0 for a struct that the layout does not have and that stands in no array."""
+    stride = 0
+    while isinstance(kind, ArrayType):
+        stride, kind = kind.stride, kind.element
+    if isinstance(kind, StructType):
+        inner = struct_of(layout, kind)
+        return stride if inner is None else inner.size
+    return layout.size_of(kind)
+
+
+def struct_of(layout: Layout, kind: TypeLayout) -> StructLayout | None:
+    """The struct that a type is, or is an array of; None for another type, and for one that the layout does not have."""
+    kind = innermost(kind)
+    return next((each for each in layout.structs if each.name == kind.struct), None) if isinstance(kind, StructType) else None
 
 
 def element_shape(layout: Layout, kind: TypeLayout) -> Shape:

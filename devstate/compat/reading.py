@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from devstate.compat.leaves import ENDLESS, element_shape, innermost, leaves_of, length_of, shapes_of, stride_of
+from devstate.compat.leaves import ENDLESS, element_shape, innermost, leaves_of, length_of, shapes_of, stride_of, struct_of
 from devstate.finding import Outcome
 from devstate.layout.model import ArrayType, BytesType, StructType
 
@@ -54,10 +54,10 @@ class Bytes:
 
     def wrote(self, leaf: Leaf, spans: tuple[Span, ...]) -> bool:
         """Whether any of these bits are data of a leaf: of an array of structs, not what its structs leave unused."""
-        kind = innermost(leaf.field.type)
-        if not isinstance(kind, StructType):
+        struct = struct_of(self.layout, leaf.field.type)
+        if struct is None:
             return True
-        inner = [each for each in leaves_of(self.layout, self.layout.struct(kind.struct)).leaves if each.role == "data"]
+        inner = [each for each in leaves_of(self.layout, struct).leaves if each.role == "data"]
         stride = 8 * max(stride_of(self.layout, leaf.field.type), 1)
         for low, high in spans:
             first = max((low - leaf.start) // stride, 0)
@@ -138,15 +138,15 @@ def _restrided(layout: Layout, leaf: Leaf, writer: Bytes, strides: tuple[int, in
 
 def _looked_at(layout: Layout, leaf: Leaf, behind: int = 0) -> Iterator[tuple[Span, ...]]:
     """The bits that are surely read, each value by itself: of an array with an open end, its first element. ``behind`` skips bits."""
-    kind = innermost(leaf.field.type)
+    struct = struct_of(layout, leaf.field.type)
     stride = 8 * max(stride_of(layout, leaf.field.type), 1)
-    if not isinstance(kind, StructType):
+    if struct is None:
         if leaf.end == ENDLESS:
             yield ((leaf.start, leaf.start + stride),)
         else:
             yield ((leaf.start + behind, leaf.end),) if behind else leaf.spans
         return
-    inner = [each for each in leaves_of(layout, layout.struct(kind.struct)).leaves if each.role == "data"]
+    inner = [each for each in leaves_of(layout, struct).leaves if each.role == "data"]
     count = min(1 if leaf.end == ENDLESS else (leaf.end - leaf.start) // stride, ELEMENTS_MAX)
     for base in range(leaf.start + behind, leaf.start + count * stride, stride):
         for each in inner:

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""No converter leads from the old version to the new one.
+
+What       Converters are declared, and no chain of them joins the two versions.
+Why        Old state cannot be brought to the new form, before the jump or after it.
+Example    memfd-v1 to v2 is there, v2 to v3 is not.
+Instead    Write the step that is missing; devstate gives a stub.
+Reference  luo-v1 to luo-v5, four steps within one series
+"""
+
+from __future__ import annotations
+
+from devstate.compat.rule import Rule
+from devstate.compat.words import names_text
+from devstate.finding import Outcome, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstate.compat.change import Comparison
+    from devstate.finding import Finding
+
+RULE = Rule("DS601", "migration-missing", Severity.ERROR, bump=False, category="READ")
+
+
+def check(comparison: Comparison) -> Iterator[Finding]:
+    """Follow the declared steps."""
+    if comparison.migrations is None or comparison.old is None or comparison.new is None or not comparison.bumped:
+        return
+    known, pending = {comparison.old.name}, [comparison.old.name]
+    for name in pending:
+        for step in comparison.migrations:
+            if step.old == name and step.new not in known:
+                known.add(step.new)
+                pending.append(step.new)
+    if comparison.new.name not in known:
+        reached = names_text(sorted(known - {comparison.old.name})) or "nothing"
+        message = f"converters lead from {comparison.old.name} to {reached}, not to {comparison.new.name}"
+        yield RULE.finding(message, comparison.new.name, Outcome.REFUSED, Outcome.REFUSED)
