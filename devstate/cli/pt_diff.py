@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--new-top-entries", metavar="N", type=number, help="entries of their top table")
     group.add_argument("--new-granule", metavar="N", type=number, help="their granule")
     group.add_argument("--new-pa-bits", metavar="N", type=number, help="bits of a physical address there")
-    parser.add_argument("--json", action="store_true", help="one JSON document: differences, totals")
+    parser.add_argument("--json", action="store_true", help="one JSON document (docs/pt-diff.schema.json)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add_input(parser, "INPUT")
     add_table(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document: findings, and the count of all, listed or not")
+    parser.add_argument("--json", action="store_true", help="one JSON document (docs/pt-verify.schema.json)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add_input(parser, "INPUT")
     add_table(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--json", action="store_true", help="one JSON document (docs/pt-walk.schema.json)")
     parser.add_argument("--iova", metavar="IOVA", type=number, help="show only where this one goes")
 
 

@@ -200,6 +200,21 @@ def table_pages(table: PageTable) -> dict[int, tuple[int, ...]]:
     return {level: tuple(pas) for level, pas in found.items()}
 
 
+def _noted(table: PageTable, pa: int, level: int, index: int, run: int) -> int | None:
+    """What the hardware has noted in any of the entries that are one leaf together, for it may come by each; None when they are none."""
+    first, many = index >> run << run, 1 << run
+    if first + many > table.entries(level):
+        return None
+    words = unpack(f"<{many}Q", table.memory.read(pa + 8 * first, 8 * many))
+    touched = 0
+    for word in words:
+        said = read_entry(table.format, word, level)
+        if (word ^ words[0]) & ~table.format.touched or not isinstance(said, Leaf):
+            return None
+        touched |= said.attributes & TOUCHED
+    return touched
+
+
 def translate(table: PageTable, iova: int) -> Mapping | None:
     """See PageTable.translate()."""
     top = table.format.shift(table.top_level)
@@ -212,8 +227,10 @@ def translate(table: PageTable, iova: int) -> Mapping | None:
         index = iova >> shift & (table.entries(level) - 1)
         said = read_entry(table.format, int.from_bytes(table.memory.read(pa + 8 * index, 8), "little"), level)
         if isinstance(said, Leaf):
-            size = 1 << (shift + said.run)
-            return Mapping(iova, said.pa + iova % size, size - iova % size, said.attributes & ~lost)
+            at = said.pa + iova % (1 << (shift + said.run))
+            noted = _noted(table, pa, level, index, said.run)
+            size = 1 << (shift if noted is None else shift + said.run)
+            return Mapping(iova, at, size - iova % size, (said.attributes | (noted or 0)) & ~lost)
         if not isinstance(said, Next) or iova % (1 << shift) >> table.format.shift(said.level + 1):
             return None  # the bits of a level that is left out must be 0
         pa, level, lost = said.pa, said.level, lost | said.lost

@@ -58,12 +58,13 @@ class Verdict:
 def verify(table: PageTable) -> Verdict:
     """All that is wrong with the structure of these tables. Never raises for what is in them."""
     walk = table.walk()
-    found = [_finding(table, problem) for problem in walk.problems]
+    found = [problem_finding(table, problem) for problem in walk.problems]
     mapped = _mapped_tables(table, walk)
     return Verdict((*found, *(_mapped(table, *row) for row in mapped[:PROBLEM_LIMIT])), walk.problem_count + len(mapped), walk)
 
 
-def _finding(table: PageTable, problem: TableProblem) -> Finding:
+def problem_finding(table: PageTable, problem: TableProblem) -> Finding:
+    """One problem of a walk or a proof as a finding."""
     if problem.pa is None:
         message, pa, path = "the top table is not in the capture", problem.entry, None
     else:

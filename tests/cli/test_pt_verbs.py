@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from runner import CLI, Runner
 
@@ -14,6 +15,8 @@ from devstate.cli.command import FINDINGS, OK, UNUSABLE
 from devstate.memory.arena import Arena
 from devstate.pagetable.build import build
 from devstate.pagetable.mapping import Mapping
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 KEYS = ["format", "levels", "table_pages", "leaf_sizes", "bytes_mapped", "mappings"]
 
@@ -25,6 +28,13 @@ def options(domain: dict[str, object]) -> list[object]:
     words: list[object] = ["--format", domain["format"], "--top", domain["top_table_pa"], "--levels", domain["levels"]]
     words += ["--top-entries", domain["top_table_entries"], "--granule", domain.get("granule", 4096)]
     return [*words, *(["--sign-extended"] if domain.get("sign_extended") else [])]
+
+
+def valid(document: object, name: str) -> None:
+    """Hold a document against its published schema."""
+    schema = json.loads((DOCS / f"pt-{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(document)
 
 
 def saved(path: Path, *mappings: Mapping, format: str = "vtd-second-stage") -> list[object]:
@@ -43,6 +53,7 @@ def test_walk_prints_the_truth(run: Runner, shipped: Path, name: str) -> None:
         outcome = run("pt", "walk", *options(domain), "--json", core)
         assert (OK, "") == (outcome.status, outcome.err)
         assert KEYS == list(outcome.json)
+        valid({**outcome.json, "mappings": outcome.json["mappings"][:50]}, "walk")
         bytes_mapped = sum(row[2] for row in domain["mappings"])
         assert {**{key: domain[key] for key in KEYS if key in domain}, "bytes_mapped": bytes_mapped} == outcome.json
 
@@ -76,6 +87,8 @@ def test_walk_to_one_iova(run: Runner, tmp_path: Path) -> None:
     outcome = run("pt", "walk", *words, "--iova", "0x3000")
     assert (FINDINGS, ["0x3000 not mapped"]) == (outcome.status, outcome.lines)
     assert {"iova": "0x3000", "mapping": None} == run("pt", "walk", *words, "--iova", "0x3000", "--json").json
+    for iova in ("0x1234", "0x3000"):
+        valid(run("pt", "walk", *words, "--iova", iova, "--json").json, "translate")
 
 
 def test_walk_of_what_is_not_all_there(run: Runner, tmp_path: Path) -> None:
@@ -108,6 +121,7 @@ def test_verify(run: Runner, shipped: Path, tmp_path: Path) -> None:
         "found entry 0x0000020000001003",
     ] == outcome.lines
     document = run("pt", "verify", *words, "--json").json
+    valid(document, "verify")
     assert 2 == document["count"] == len(document["findings"])
     assert ("pt-address-width", "0x10002008") == (document["findings"][0]["rule"], document["findings"][0]["pa"])
 
@@ -143,6 +157,7 @@ def test_diff(run: Runner, tmp_path: Path) -> None:
         "touched    4096 bytes",
     ] == outcome.lines
     document = run("pt", "diff", *words, "--json").json
+    valid(document, "diff")
     assert {"only-old": 4096, "target": 4096, "attributes": 4096, "touched": 4096} == document["totals"]
     assert {
         "kind": "only-old", "iova": "0x0", "size": 4096, "old": {"pa": "0x1000", "access": "rw", "attributes": "0x3"}, "new": None

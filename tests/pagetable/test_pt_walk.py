@@ -80,10 +80,21 @@ def test_translate_is_what_the_walk_says(tree: Tree, iovas: list[int]) -> None:
         if index >= 0:
             leaf = Mapping(*found.mappings.rows[index].tolist())
             if iova < leaf.iova + leaf.size:
-                expected = (leaf.pa + iova - leaf.iova, leaf.attributes)
+                expected = (leaf.pa + iova - leaf.iova, leaf.iova + leaf.size - iova, leaf.attributes)
         got = table.translate(iova)
-        assert expected == (None if got is None else (got.pa, got.attributes))
+        assert expected == (None if got is None else (got.pa, got.size, got.attributes))
         assert got is None or got.iova == iova
+
+
+def test_translate_knows_what_was_noted_elsewhere_in_the_leaf() -> None:
+    """The hardware may set dirty in any of the entries that are one leaf. One that is cut short is just its entry."""
+    tree = Tree(find_format("amd-v1"), 1, 1)
+    tree.words[0][4:8] = encode_leaf(tree.format, 0x8000, 0, 2)
+    tree.words[0][6] |= np.uint64(tree.format.touched)
+    assert Mapping(0x5004, 0x9004, 0x2FFC, 0x33) == tree.table().translate(0x5004)
+    assert [0x33] == [each.attributes for each in tree.table().mappings()]
+    tree.words[0][7] = 0
+    assert Mapping(0x5004, 0x9004, 0xFFC, 3) == tree.table().translate(0x5004)
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=lambda format: format.label)
