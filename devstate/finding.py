@@ -84,6 +84,30 @@ class Location:
 
 
 @frozen
+class Read:
+    """What a reader gets for one field: ``wrote`` and ``got`` are texts (None: nothing was written for it; ``got`` ``nothing``: there are
+    no bytes), ``stands_for`` says in the writer's fields what the bytes are."""
+
+    field: str
+    wrote: str | None
+    got: str
+    stands_for: str = ""
+
+
+@frozen
+class Witness:
+    """The proof of a finding: bytes as one layout writes them, and what the other reads there. ``writer`` and ``reader`` are the names
+    of the structs; ``copies`` is how many records stand in a row. ``written_by`` is the format's name with the side before it."""
+
+    data: bytes
+    written_by: str
+    reads: tuple[Read, ...]
+    writer: str = ""
+    reader: str = ""
+    copies: int = 1
+
+
+@frozen
 class Finding:
     """One thing that a rule found. ``rule`` is the id; ``expected`` and ``found`` are short texts for people.
 
@@ -101,4 +125,4 @@ class Finding:
     related: tuple[tuple[int, str], ...] = ()
     read_old: Outcome | None = None
     read_new: Outcome | None = None
-    witness: str | None = None
+    witness: Witness | None = None

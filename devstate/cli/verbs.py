@@ -14,6 +14,7 @@ VERBS = {
     "encode": "turn the JSON of one record into bytes",
     "build": "make the handover that a spec describes, for tests and training",
     "mutate": "write a handover with a field damaged, and say which",
+    "compat": "say whether two kernels understand each other's state, and what happens if not",
     "manifest": "write down which formats a kernel build writes and reads",
     "predict": "say whether this host may jump from one kernel to another, and what happens if not",
     "matrix": "show every jump between several kernels",

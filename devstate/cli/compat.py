@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Say whether kernels with NEW and kernels with OLD understand each other's state: per direction, what happens if not, and what to edit.
+
+NEW and OLD are anything that has layouts: schemas (.py or a package), baselines, kernel headers, a vmlinux or object file with BTF or
+DWARF, git:REF[:PATH], a release such as 7.3, `shipped`, or one format by name.
+read-old: the new kernel reads what the old one wrote (upgrade). read-new: the old kernel reads what the new one wrote (rollback).
+"""
+
+from __future__ import annotations
+
+import sys
+
+from devstate.cli.inputs import number, open_registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any, TextIO
+
+    from devstate.compat.examine import Report
+    from devstate.finding import Severity
+    from devstate.layout.declared import Declared
+    from devstate.layout.model import Environment
+    from devstate.layout.registry import Registry
+
+LEVELS = ("info", "warning", "error")
+FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
+DIRECTIONS = ("read-old", "read-new", "both")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.add_argument("new", metavar="NEW", help="the side that is to be judged")
+    parser.add_argument("--against", metavar="OLD", action="append", default=[], help="the side that is there already; may be repeated")
+    parser.add_argument("--direction", choices=DIRECTIONS, default="both", help="which direction must work (default: both)")
+    parser.add_argument("--type", metavar="NAME", help="compare this struct, and what it leads to, and nothing else")
+    parser.add_argument("--page-size", metavar="BYTES", type=number, help="compare for this page size only (default: all)")
+    parser.add_argument("--byte-order", choices=("little", "big"), default="little", help="byte order of both kernels (default: little)")
+    parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="a file or package with schemas of your own")
+    parser.add_argument("--fail-on", choices=LEVELS, default="error", help="least severity that makes the exit status 1 (default: error)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument("--json", action="store_true", help="the same as --format json (docs/compat.schema.json)")
+    parser.add_argument("--witness", metavar="DIR", help="write the bytes that prove each finding there, with both layouts")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write the report (default: standard output)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the report; 1 when a finding is at or above --fail-on, 3 when evidence is missing. Errors as open_source()."""
+    from devstate.errors import UsageError
+    from devstate.finding import Severity
+
+    if not arguments.against:
+        raise UsageError("nothing to compare with: give --against OLD")
+    report = report_of(arguments)
+    fail_on = Severity[arguments.fail_on.upper()]
+    write(report, arguments, fail_on)
+    return status_of(report, fail_on)
+
+
+def status_of(report: Report, fail_on: Severity) -> int:
+    """The exit status that a report stands for."""
+    from devstate.cli.command import FINDINGS, INCOMPLETE, OK
+
+    worst = report.worst()
+    if worst is not None and worst >= fail_on:
+        return FINDINGS
+    return INCOMPLETE if report.missing else OK
+
+
+def report_of(arguments: argparse.Namespace) -> Report:
+    """The report over all old sides."""
+    from devstate.compat.examine import examine, joined
+
+    registry = open_registry(arguments.schemas)
+    environments = environments_of(arguments)
+    new = declared(arguments.new, environments, registry, arguments.type)
+    reports = []
+    for word in arguments.against:
+        old = declared(word, environments, registry, arguments.type)
+        reports.append(examine(list(zip(old, new, strict=True)), direction=arguments.direction, type_name=arguments.type))
+    return reports[0] if len(reports) == 1 else joined(reports)
+
+
+def environments_of(arguments: argparse.Namespace) -> list[Environment]:
+    """The environments that the options name. UsageError for a page size that no kernel has."""
+    from devstate.errors import UsageError
+    from devstate.layout.model import PAGE_SIZES, Environment
+
+    if arguments.page_size is not None and arguments.page_size not in PAGE_SIZES:
+        raise UsageError(f"the page size is one of {', '.join(map(str, PAGE_SIZES))}, not {arguments.page_size}")
+    sizes = PAGE_SIZES if arguments.page_size is None else (arguments.page_size,)
+    return [Environment(size, arguments.byte_order) for size in sizes]
+
+
+def declared(word: str, environments: list[Environment], registry: Registry, type_name: str | None) -> list[Declared]:
+    """What a source declares in each environment. What was built was built for one page size: it is read once."""
+    from devstate.cli.sources import open_source
+    from devstate.frozen import replace
+
+    found = [open_source(word, environments[0], registry, type_name)]
+    for environment in environments[1:]:
+        if found[0].kind in ("build", "object"):
+            order = found[0].environment.byte_order
+            other = replace(environment, byte_order=order)
+            found.append(replace(found[0], environment=other, formats=tuple(replace(each, environment=other) for each in found[0].formats)))
+        else:
+            found.append(open_source(word, environment, registry, type_name))
+    return found
+
+
+def write(report: Report, arguments: argparse.Namespace, fail_on: Severity) -> None:
+    """Write the report in one of FORMATS, to standard output or a file."""
+    if arguments.output == "-":
+        _write(report, "json" if arguments.json else arguments.format, sys.stdout, arguments.new, fail_on)
+        return
+    with open(arguments.output, "w", encoding="utf-8") as file:
+        _write(report, "json" if arguments.json else arguments.format, file, arguments.new, fail_on)
+
+
+def _write(report: Report, form: str, stream: TextIO, name: str, fail_on: Severity) -> None:
+    if form == "sarif":
+        import devstate
+        from devstate.compat.judge import rule_titles
+        from devstate.report import sarif
+
+        sarif.findings(report.findings, stream, version=devstate.__version__, rules=rule_titles())
+    elif form == "junit":
+        from devstate.report import junit
+
+        junit.findings(report.findings, stream, suite=name, fail_on=fail_on)
+    else:
+        from devstate.report import compat
+
+        getattr(compat, form)(document(report, fail_on), stream)
+
+
+def document(report: Report, fail_on: Severity) -> dict[str, Any]:
+    """The plain form of a report (docs/compat.schema.json)."""
+    from devstate.compat.judge import rule_module
+    from devstate.report.compat import row
+
+    findings = []
+    for entry in report.entries:
+        made = row(entry.finding, rule_module(entry.finding.rule).RULE.name)
+        findings.append(made | {"old": entry.old, "new": entry.new, "against": list(entry.against), "only": list(entry.only)})
+    return {
+        "read_old": None if report.read_old is None else str(report.read_old),
+        "read_new": None if report.read_new is None else str(report.read_new),
+        "findings": findings,
+        "bump": {"needed": report.needed, "present": report.present, "advice": advice_text(report)},
+        "compared": [{"old": old, "new": new} for old, new in report.compared],
+        "missing": list(report.missing),
+        "exit": status_of(report, fail_on),
+    }
+
+
+def advice_text(report: Report) -> str:
+    """The advice for each format; with its name in front where there are several."""
+    telling = [each for each in report.advice if each.text and each.text != "no bump needed"]
+    if not telling:
+        return "no bump needed" if report.compared else ""
+    if len(report.advice) == 1:
+        return telling[0].text
+    return "\n".join(f"{each.new or each.old}: {line}" for each in telling for line in each.text.splitlines())
