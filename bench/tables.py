@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import mmap
 import subprocess
 import tempfile
 from itertools import pairwise
@@ -19,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from devstate.memory import MemoryRegion, PhysMemory
-from devstate.pagetable import native
 from devstate.pagetable.table import PageTable
 
 SHAPES = ("contiguous", "runs of 512", "runs of 8", "mixed", "random", "sparse", "2M pages")
@@ -35,7 +35,10 @@ Words = npt.NDArray[np.uint64]
 
 
 class Tables:
-    """``image`` (array of pages of 512 entries) holds the tables, of which the leaf tables are ``leaf_pages`` (in the order of iovas)."""
+    """``image`` (array of pages of 512 entries) holds the tables, of which the leaf tables are ``leaf_pages`` (in the order of iovas).
+
+    ``above``: levels above those.
+    """
 
     def __init__(self, shape: str, count: int, seed: int = 1) -> None:
         self.rng = np.random.default_rng(seed)
@@ -44,8 +47,7 @@ class Tables:
         counts = [count]
         while len(counts) < 4 - (shape == "2M pages"):
             counts.append(-(-counts[-1] // ENTRIES))
-        words = native.words(sum(counts) * ENTRIES)
-        self.image: Words = np.frombuffer(words, dtype=np.uint64).reshape(-1, ENTRIES)
+        self.image = room(sum(counts))
         place = self.rng.permutation(sum(counts)).astype(np.uint64)
         levels = np.split(place, np.cumsum(counts)[:-1])
         self.leaf_pages = levels[0]
@@ -56,11 +58,12 @@ class Tables:
             entries[: len(below)] = np.uint64(BASE | READ_WRITE) + (below << np.uint64(12))
             self.image[level] = entries.reshape(-1, ENTRIES)
         self.top = BASE + (int(levels[-1][0]) << 12)
+        self.above = len(levels) - 1
         self.table = PageTable(self.memory(), "vtd-second-stage", self.top, 4)
 
     def memory(self) -> PhysMemory:
         """The memory that the tables are in."""
-        return PhysMemory([MemoryRegion(BASE, self.image.nbytes, memoryview(self.image).cast("B"))])  # type: ignore[arg-type]  # an array is a buffer
+        return memory_of(self.image)
 
     def _leaves(self, start: int, count: int) -> Words:
         """The entries of some leaf tables."""
@@ -105,6 +108,24 @@ class Tables:
         return memoryview(np.concatenate([borders, own]))  # type: ignore[arg-type]  # an array is a buffer
 
 
+def fresh(pages: int) -> Words:
+    """Memory that nobody has touched, as so many pages of 512 words. It stays in pages of 4K, as a mapped file is."""
+    mapped = mmap.mmap(-1, pages * 8 * ENTRIES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(mapped, dtype=np.uint64).reshape(-1, ENTRIES)
+
+
+def room(pages: int) -> Words:
+    """The same, touched."""
+    made = fresh(pages)
+    made[:, 0] = 1
+    return made
+
+
+def memory_of(image: Words) -> PhysMemory:
+    """Pages as the memory from BASE on."""
+    return PhysMemory([MemoryRegion(BASE, image.nbytes, memoryview(image).cast("B"))])  # type: ignore[arg-type]  # an array is a buffer
+
+
 @functools.cache
 def peers() -> ctypes.CDLL:
     """bench/peers.c, compiled for this machine."""
@@ -113,12 +134,33 @@ def peers() -> ctypes.CDLL:
         made = Path(folder) / "peers.so"
         subprocess.run(["gcc", "-O3", "-march=native", "-shared", "-fPIC", str(source), "-o", str(made)], check=True)
         library = ctypes.CDLL(str(made))
-    library.tree_read.restype = ctypes.c_uint64
-    library.tree_read.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
+    word, where = ctypes.c_uint64, ctypes.c_void_p
+    for name, arguments in {
+        "tree_read": [where, word, word, word, word, word],
+        "pages_read": [where, word],
+        "naive_walk": [where, word, word, ctypes.c_int, where, word],
+    }.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = word, arguments
     return library
 
 
-def tree_read(tables: Tables) -> int:
-    """Read every leaf table, four at a time: the limit (see bench/peers.c). Not for 2M pages, whose tree is one level less."""
-    found: int = peers().tree_read(tables.image.ctypes.data, BASE, tables.top)
+def tree_read(tables: Tables, first: int = 0, end: int = ENTRIES * ENTRIES) -> int:
+    """Read every leaf table, four at a time: the limit (see bench/peers.c).
+
+    ``first``, ``end``: which of the tables that point to leaf tables, in the order of iovas.
+    """
+    found: int = peers().tree_read(tables.image.ctypes.data, BASE, tables.top, tables.above, first, end)
+    return found
+
+
+def pages_read(image: Words) -> int:
+    """Read pages one after the other: the limit for what takes tables in the order of their addresses."""
+    found: int = peers().pages_read(image.ctypes.data, image.nbytes // 8)
+    return found
+
+
+def naive_walk(tables: Tables, extents: Words) -> int:
+    """How many extents a plain walk in C finds, entry by entry, in the order of iovas."""
+    found: int = peers().naive_walk(tables.image.ctypes.data, BASE, tables.top, 3, extents.ctypes.data, extents.size // 3)
     return found
