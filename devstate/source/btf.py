@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import TypeVar
 
+    from devstate.layout.model import ByteOrder
+
     Fact = TypeVar("Fact")
 
 MAX_NAME = 511
@@ -42,9 +44,9 @@ _LONG = ("long unsigned int", "long int", "unsigned long", "long")
 
 
 class Btf:
-    """The types of one kernel. ``source`` names it in errors; ``len()`` is the number of types, void left out."""
+    """The types of one kernel, whose machine has ``byte_order``. ``source`` names it in errors; ``len()`` is the number of its types."""
 
-    __slots__ = ("_names", "_pointer_size", "_starts", "_strings", "_types_at", "_words", "source")
+    __slots__ = ("_names", "_pointer_size", "_starts", "_strings", "_types_at", "_words", "byte_order", "source")
 
     def __init__(self, data: bytes | memoryview, source: str | None = None) -> None:
         """Read the raw bytes of a ``.BTF`` section. BtfError or LimitError when they are malformed."""
@@ -55,6 +57,7 @@ class Btf:
         self._words, self._starts, self._strings, self._types_at = parts.words, parts.starts, parts.strings, parts.types_at
         self._names: dict[int, list[int]] | None = None
         self._pointer_size = 0
+        self.byte_order: ByteOrder = "little" if bytes(data[:2]) == b"\x9f\xeb" else "big"
         self.source = source
 
     @classmethod
@@ -81,7 +84,7 @@ class Btf:
 
     def enum(self, name: str) -> dict[str, int]:
         """The values of the enum with this name. UsageError when there is none, or several that differ."""
-        return self._only([self._enumerators(each) for each in self._find(name, ENUM, ENUM64)], "enum", name)
+        return self._only([self.enumerators(each) for each in self._find(name, ENUM, ENUM64)], "enum", name)
 
     def typedef(self, name: str) -> CType:
         """What the typedef with this name stands for, down to its size. UsageError when there is none, or several that differ."""
@@ -96,6 +99,10 @@ class Btf:
         return sorted(found - {""})
 
     # The types themselves, by id: for the modules beside this one
+
+    def find(self, name: str) -> list[int]:
+        """The ids of all structs and unions with this name, rising."""
+        return self._find(name, STRUCT, UNION)
 
     def kind(self, type_id: int) -> int:
         """The kind of a type; 0 for void. BtfError when there is no such type."""
@@ -182,8 +189,8 @@ class Btf:
             raise self.limit(f"too many types are called {name!r}", found[0], f"at most {MAX_SAME_NAME}", len(found))
         return sorted(found)
 
-    def _enumerators(self, type_id: int) -> dict[str, int]:
-        """Values by name. They stand in 32 bits, or in 64 with the low half first; kflag tells that they are signed."""
+    def enumerators(self, type_id: int) -> dict[str, int]:
+        """The values of an enum by name. They stand in 32 bits, or in 64 with the low half first; kflag tells that they are signed."""
         wide, signed = self.kind(type_id) == ENUM64, self.word(type_id, 1) >> 31
         top = 1 << (63 if wide else 31)
         values = {}
