@@ -113,3 +113,17 @@ class BtfError(DecodeError):
 
 class EncodeError(LocatedError):
     """A value cannot be written in the format that was asked for."""
+
+
+class LiveUpdateError(DevstateError):
+    """A live update was refused or failed, the way a kernel says it: ``errno``, and the reason in words."""
+
+    def __init__(self, errno: int, reason: str) -> None:
+        self.errno = errno
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        from errno import errorcode
+
+        return f"{self.reason} ({errorcode.get(self.errno, self.errno)})"
