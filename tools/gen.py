@@ -18,7 +18,7 @@ from pt_header import header
 
 import devstate_schemas
 from devstate.layout.baseline import baseline, canonical
-from devstate.layout.compiling import compile_schemas, schemas_of
+from devstate.layout.compiling import compile_schemas, converters_of, schemas_of
 from devstate.layout.lower import lower
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -31,7 +31,7 @@ def generated() -> Iterator[tuple[str, str | None, bytes]]:
     for schema in schemas:
         text = canonical(baseline(lambda environment, schema=schema: lower(schema, environment)))  # type: ignore[misc]
         yield os.path.join(BASELINES, f"{schema.name.replace(';', '+')}.json"), schema.name, text.encode()
-    yield os.path.join(BASELINES, "compiled.msgpack"), None, compile_schemas(schemas)
+    yield os.path.join(BASELINES, "compiled.msgpack"), None, compile_schemas(schemas, converters_of(devstate_schemas))
     yield os.path.join(ROOT, "csrc", "pt_formats.gen.h"), None, header()
 
 

@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import Any
 
 from devstate.errors import DevstateError, SchemaError, UsageError
+from devstate.layout.convertible import check_converter
 from devstate.layout.lower import lower
 from devstate.layout.model import PAGE_SIZES, Environment, Layout
 from devstate.layout.plain import to_plain
 from devstate.layout.registry import COMPILED_VERSION, Registry
-from devstate.schema import Schema
+from devstate.schema import Converter, Schema
 
 ENTRY_POINTS = "devstate.schemas"
 
@@ -34,10 +35,26 @@ def schemas_of(package: ModuleType) -> Iterator[Schema]:
         yield from schemas_of(importlib.import_module(info.name))
 
 
-def compile_schemas(schemas: Iterable[Schema]) -> bytes:
-    """The compiled file for ``schemas``. SchemaError for two schemas of one name, and for what cannot be lowered."""
+def converters_of(package: ModuleType) -> Iterator[Converter]:
+    """The converters in the ``CONVERTERS`` lists of a module and of the modules below it. SchemaError when a list holds anything else."""
+    import importlib
+    import pkgutil
+
+    converters = getattr(package, "CONVERTERS", ())
+    if not isinstance(converters, list | tuple) or not all(isinstance(each, Converter) for each in converters):
+        raise SchemaError("CONVERTERS is no list of converters", path=package.__name__)
+    yield from converters
+    for info in pkgutil.iter_modules(getattr(package, "__path__", ()), package.__name__ + "."):
+        yield from converters_of(importlib.import_module(info.name))
+
+
+def compile_schemas(schemas: Iterable[Schema], converters: Iterable[Converter] = ()) -> bytes:
+    """The compiled file for ``schemas`` and the converters between them, or from and to shipped ones. SchemaError for two schemas of one
+    name, and for what cannot be lowered.
+    """
     import msgpack
 
+    schemas = list(schemas)
     entries: dict[str, Any] = {}
     for schema in schemas:
         if schema.name in entries:
@@ -46,8 +63,22 @@ def compile_schemas(schemas: Iterable[Schema]) -> bytes:
         plain = {size: _without_environment(schema, size) for size in PAGE_SIZES}
         kept = {size: layouts[size] for size in PAGE_SIZES if size == PAGE_SIZES[0] or plain[size] != plain[PAGE_SIZES[0]]}
         entries[schema.name] = [_summary(lower(schema)), kept]
-    packed: bytes = msgpack.packb({"version": COMPILED_VERSION, "schemas": entries})
+    made = [_converter(each, {schema.name: schema for schema in schemas}) for each in converters]
+    packed: bytes = msgpack.packb({"version": COMPILED_VERSION, "schemas": entries, "converters": made})
     return packed
+
+
+def _converter(converter: Converter, schemas: dict[str, Schema]) -> dict[str, Any]:
+    def layout(name: str) -> Layout:
+        if name in schemas:
+            return lower(schemas[name])
+        if name in Registry.shipped().summaries:
+            return Registry.shipped().layout(name, Environment())
+        raise SchemaError(f"no schema is called {name!r}", path=f"{converter.old} to {converter.new}")
+
+    plain = {"old": converter.old, "new": converter.new, "up": converter.up, "down": converter.down, "loses": list(converter.loses)}
+    check_converter(plain, layout(converter.old), layout(converter.new))
+    return plain
 
 
 def _without_environment(schema: Schema, page_size: int) -> Any:
@@ -93,7 +124,7 @@ def add_user_schemas(registry: Registry, path: str) -> None:
             registry.add_compiled(file.read(), cached)
         return
     try:
-        compiled = compile_schemas(schemas_of(_load(path)))
+        compiled = _compiled(_load(path))
     except DevstateError:
         raise
     except (Exception, SystemExit) as error:  # a user's file may fail in any way; it is their error to read, not our traceback
@@ -117,8 +148,12 @@ def add_entry_points(registry: Registry) -> bool:
             raise
         except Exception as error:  # another package's module may fail in any way: it is named, and its error is the user's to read
             raise UsageError(f"entry point {entry.name!r} ({entry.value}) of {ENTRY_POINTS} cannot be loaded: {error}") from error
-        registry.add_compiled(compile_schemas(schemas_of(module)), f"entry point {entry.name}")
+        registry.add_compiled(_compiled(module), f"entry point {entry.name}")
     return bool(found)
+
+
+def _compiled(module: ModuleType) -> bytes:
+    return compile_schemas(schemas_of(module), converters_of(module))
 
 
 def _python_files(path: str) -> Iterator[str]:

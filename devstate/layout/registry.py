@@ -2,8 +2,8 @@
 """The registry: every known format, asked for by compatible. devstate never names a schema, it asks here.
 
 Shipped schemas come from ``devstate_schemas/baselines/compiled.msgpack``, which ``make gen`` writes, so that the running tool
-never imports construct. Its form is ``{"version": 1, "schemas": {name: [summary, {page size: layout as msgpack}]}}``, layouts
-for little-endian environments; a page size whose layout equals that of 4096 is left out.
+never imports construct. Its form is ``{"version": 2, "schemas": {name: [summary, {page size: layout as msgpack}]}, "converters": [...]}``,
+layouts for little-endian environments; a page size whose layout equals that of 4096 is left out.
 
 A user's own schemas (``--schemas PATH``, or an entry point in the group ``devstate.schemas`` that names a module) are lowered on
 first use and cached by content hash under ``$XDG_CACHE_HOME/devstate``.
@@ -23,7 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-COMPILED_VERSION = 1
+    from devstate.layout.converter import Step
+
+COMPILED_VERSION = 2
 COMPILED_MAX = 64 << 20
 """Bytes that a compiled file may have: a hundred times what is shipped, so that a wrong file is refused before it is parsed."""
 
@@ -54,6 +56,7 @@ class Registry:
         self._layouts: dict[tuple[str, Environment], Layout] = {}
         self._names: dict[str, list[str]] = {}
         self.summaries: dict[str, Summary] = {}
+        self.steps: list[Step] = []
 
     @classmethod
     def shipped(cls) -> Registry:
@@ -75,7 +78,7 @@ class Registry:
     def copy(self) -> Registry:
         """A registry with the same formats, to which others can be added."""
         made = Registry()
-        made._packed, made.summaries = self._packed.copy(), self.summaries.copy()
+        made._packed, made.summaries, made.steps = self._packed.copy(), self.summaries.copy(), self.steps.copy()
         return made
 
     def add_compiled(self, data: bytes, source: str) -> None:
@@ -92,10 +95,26 @@ class Registry:
                 self.summaries[name] = Summary(**(summary | {"structs": tuple(summary["structs"])}))
                 self._packed[name] = dict(layouts)
             self._names.clear()
+            self._take_converters(plain["converters"])
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
             raise DecodeError(
                 f"not a compiled schema file: {error}", source=source, expected=f"version {COMPILED_VERSION}", advice="run `make gen`"
             ) from error
+
+    def _take_converters(self, plain: Any) -> None:
+        """Take in converters; one between the same two schemas is replaced."""
+        if plain:
+            from devstate.layout.converter import steps_from_plain
+
+            taken = steps_from_plain(plain)
+            pairs = {frozenset((step.source, step.target)) for step in taken}
+            self.steps = [step for step in self.steps if frozenset((step.source, step.target)) not in pairs] + taken
+
+    def chain(self, source: str, target: str) -> tuple[Step, ...] | None:
+        """The converters that lead from one schema to another, by name: none when they are the same, None when they do not."""
+        from devstate.layout.converter import chain
+
+        return chain(self.steps, source, target)
 
     def names(self, compatible: str) -> list[str]:
         """Names of the schemas with this compatible, the variant without a mark first; empty when it is unknown."""

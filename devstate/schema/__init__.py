@@ -7,6 +7,7 @@ A schema file says ``from devstate.schema import *`` names and nothing else of d
 from devstate.finding import Reaction
 from devstate.schema.aggregates import Array, FlexArray, Struct, Union
 from devstate.schema.base import About, Field, Type
+from devstate.schema.converter import Choose, Converter
 from devstate.schema.expression import PAGE_SIZE, this
 from devstate.schema.links import (
     BlockChain,
@@ -55,8 +56,9 @@ from devstate.schema.schema import Schema
 from devstate.schema.versions import Versions
 
 __all__ = [
-    "PAGE_SIZE", "S8", "S16", "S32", "S64", "U8", "U16", "U32", "U64", "About", "Array", "Bits", "BlockChain", "Chars", "Chunks", "Const",
-    "Contiguous", "Counted", "Enum", "Field", "Flags", "FlexArray", "Handle", "Int", "KernelPointer", "MustBeZero", "Node", "One", "Opaque",
-    "PageChain", "Phys", "Property", "Radix", "Raw", "Reaction", "Reserved", "Schema", "Struct", "Target", "Token", "Tree", "Type", "U16be",
-    "U16le", "U32be", "U32le", "U64be", "U64le", "Union", "Versions", "VmallocArray", "prop", "this",
+    "PAGE_SIZE", "S8", "S16", "S32", "S64", "U8", "U16", "U32", "U64", "About", "Array", "Bits", "BlockChain", "Chars", "Choose",
+    "Chunks", "Const", "Contiguous", "Converter", "Counted", "Enum", "Field", "Flags", "FlexArray", "Handle", "Int", "KernelPointer",
+    "MustBeZero", "Node", "One", "Opaque", "PageChain", "Phys", "Property", "Radix", "Raw", "Reaction", "Reserved", "Schema", "Struct",
+    "Target", "Token", "Tree", "Type", "U16be", "U16le", "U32be", "U32le", "U64be", "U64le", "Union", "Versions", "VmallocArray",
+    "prop", "this",
 ]  # fmt: skip

@@ -10,7 +10,7 @@
 A 7.3 reader does not find the new property and boots, without a message, as if nothing was handed over.
 """
 
-from devstate.schema import U64, About, Node, Reaction, Schema, Struct, U64be, prop
+from devstate.schema import U64, About, Converter, Node, Reaction, Schema, Struct, U64be, prop, this
 
 _ADDRESS = About("physical address", hint="pa")
 _BYTES = About("bytes", unit="bytes", hint="bytes")
@@ -72,4 +72,14 @@ SCHEMAS = [
         root=Node("chosen", prop("linux,kho-fdt", _area), prop("linux,kho-bootmem", _area)),
         **_COMMON,  # type: ignore[arg-type]
     ),
+]
+
+CONVERTERS = [
+    Converter(
+        "kho-data",
+        "kho-data@7.4",
+        up={"bootmem_addr": this.scratch_addr, "bootmem_size": this.scratch_size},
+        down={"scratch_addr": this.bootmem_addr, "scratch_size": this.bootmem_size},
+    ),
+    Converter("chosen", "chosen@7.4"),
 ]

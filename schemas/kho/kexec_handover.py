@@ -27,6 +27,7 @@ from devstate.schema import (
     About,
     Array,
     Chunks,
+    Converter,
     Flags,
     Handle,
     Node,
@@ -192,4 +193,12 @@ SCHEMAS = [
         also=(kho_scratch, kho_vmalloc, kho_vmalloc_chunk, kho_radix_node, kho_radix_leaf),
         **_COMMON,  # type: ignore[arg-type]
     ),
+]
+
+CONVERTERS = [
+    Converter("kho-v1@6.16", "kho-v1"),
+    Converter("kho-v1", "kho-v2", loses=("subtrees",)),  # a blob of v1 is a devicetree
+    Converter("kho-v2", "kho-v3@7.1-rc1", loses=("subtrees",)),  # a blob that does not say how long it is
+    Converter("kho-v3@7.1-rc1", "kho-v3"),
+    Converter("kho-v3", "kho-v4"),
 ]

@@ -22,6 +22,7 @@ from devstate.schema import (
     BlockChain,
     Chars,
     Contiguous,
+    Converter,
     Counted,
     FlexArray,
     Handle,
@@ -205,4 +206,12 @@ SCHEMAS = [
         limits={"blocks": BLOCKS_MAX, "flbs": (PAGE_SIZE - 16) // 64},
         **_COMMON,  # type: ignore[arg-type]
     ),
+]
+
+CONVERTERS = [
+    Converter("luo-v1@6.19", "luo-v1", loses=("flbs",)),
+    Converter("luo-v1", "luo-v2"),
+    Converter("luo-v2", "luo-v3"),
+    Converter("luo-v3", "luo-v4"),
+    Converter("luo-v4", "luo-v5"),
 ]

@@ -11,7 +11,7 @@ kernel without that handler refuses the whole session set (every open of /dev/li
                       pages of memfd_luo_folio_ser[nr_folios] <--list of page addresses-+
 """
 
-from devstate.schema import U32, U64, About, Bits, Flags, MustBeZero, Reaction, Schema, Struct, this
+from devstate.schema import U32, U64, About, Bits, Converter, Flags, MustBeZero, Reaction, Schema, Struct, this
 from devstate_schemas.kho.kexec_handover import vmalloc_array
 
 memfd_luo_folio_ser = Struct(
@@ -68,3 +68,5 @@ SCHEMAS = [
         **_COMMON,  # type: ignore[arg-type]
     ),
 ]
+
+CONVERTERS = [Converter("memfd-v1", "memfd-v2", up={"seals": 0}, loses=("seals",))]

@@ -12,7 +12,7 @@ to be, rounded up to 8 bytes, so a longer string moves what follows.
     memfd-v2;vmalloc-v1            bytes of memfd-v2
 """
 
-from devstate.schema import BlockChain, Chars, Phys, Radix, Reaction, Schema
+from devstate.schema import BlockChain, Chars, Converter, Phys, Radix, Reaction, Schema
 from devstate_schemas.kho.block import BLOCKS_MAX, kho_block_header_ser
 from devstate_schemas.kho.kexec_handover import (
     BLOB,
@@ -72,4 +72,10 @@ SCHEMAS = [
         owner="memfd handler",
         freed="finish",
     ),
+]
+
+CONVERTERS = [
+    Converter("kho-v4", _KHO),
+    Converter("luo-v5", "luo-v5;block-v1"),
+    Converter("memfd-v2", "memfd-v2;vmalloc-v1"),
 ]

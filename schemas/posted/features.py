@@ -14,7 +14,7 @@ Read in a branch; that the posted RFC has these very bytes is likely, not checke
 not read: it is taken to be what it does on a wrong version.
 """
 
-from devstate.schema import U64, Array, BlockChain, Flags, Reaction, Schema, Struct
+from devstate.schema import U64, Array, BlockChain, Converter, Flags, Reaction, Schema, Struct, this
 from devstate_schemas.kho.block import BLOCKS_MAX, kho_block_header_ser
 from devstate_schemas.kho.luo import luo_ser, luo_session_ser
 from devstate_schemas.kho.memfd import memfd_luo_ser
@@ -60,5 +60,16 @@ SCHEMAS = [
         on_mismatch=Reaction.OPEN_FAILS,
         owner="memfd handler",
         freed="finish",
+    ),
+]
+
+# What the string said must be known of the old form, so all that the state uses is demanded.
+CONVERTERS = [
+    Converter("luo-v5", "luo-features", up={"features": {"supp": 7, "req": 7, "active": 7, "reserved": [0] * 13}}, loses=("features",)),
+    Converter(
+        "memfd-v2",
+        "memfd",
+        up={"features": {"supp": 3, "req": (this.seals != 0) | 2, "active": (this.seals != 0) | 2, "reserved": [0] * 13}},
+        loses=("features",),
     ),
 ]

@@ -13,7 +13,7 @@ Contract (include/linux/kho/abi/iommufd.h): any change of a struct means a new n
 ``domain_data`` leads to a domain of the IOMMU FLB (see iommu.py), whose own version says how it is laid out.
 """
 
-from devstate.schema import U8, U32, U64, About, FlexArray, KernelPointer, Opaque, Phys, Reaction, Reserved, Schema, Struct, this
+from devstate.schema import U8, U32, U64, About, Converter, FlexArray, KernelPointer, Opaque, Phys, Reaction, Reserved, Schema, Struct, this
 
 _HEADER = "include/linux/kho/abi/iommufd.h"
 _DOMAIN = "domain_data" / Phys(Opaque()) * "iommu_domain_ser, in the form of the IOMMU FLB beside this file"
@@ -64,3 +64,5 @@ SCHEMAS = [
         **_COMMON,  # type: ignore[arg-type]
     ),
 ]
+
+CONVERTERS = [Converter("iommufd-v1@hwpts", "iommufd-v1", up={"hwpt_array": this.hwpts}, down={"hwpts": this.hwpt_array})]

@@ -19,7 +19,7 @@ The new kernel works in the handed-over memory: it counts ``refcount`` down to 0
 Whether the series that starts with a block chain under ``pci-v1`` ends with it under ``pci-v2`` was not seen: left out.
 """
 
-from devstate.schema import U16, U32, U64, About, BlockChain, Const, FlexArray, Phys, Reaction, Schema, Struct, this
+from devstate.schema import U16, U32, U64, About, BlockChain, Const, Converter, FlexArray, Phys, Reaction, Schema, Struct, this
 
 _HEADER = "include/linux/kho/abi/pci.h"
 _BDF = "bdf" / U16 * About("bus, device and function", hint="bdf")
@@ -163,4 +163,10 @@ SCHEMAS = [
         version=("version", 2),
         **_BY_NUMBER,  # type: ignore[arg-type]
     ),
+]
+
+# Upwards nobody can say: which entries are in use, or are bridges, stands in no field of the older ones.
+CONVERTERS = [
+    Converter("pci-v1@u64", "pci-v1@u32", up={"pci_dev_ser.padding": this.reserved}, down={"pci_dev_ser.reserved": this.padding}),
+    Converter("pci-v2", "pci-v3", one_way="down", down={"pci_dev_ser.refcount": this.refcount != 0}, loses=("pci_dev_ser.refcount",)),
 ]

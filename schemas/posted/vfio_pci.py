@@ -16,7 +16,7 @@ through four layouts. The device's own state (BARs, interrupts, configuration) i
 A branch has the string ``vfio-pci-v1`` and no struct at all: nothing to declare.
 """
 
-from devstate.schema import U8, U16, U32, About, Reaction, Schema, Struct
+from devstate.schema import U8, U16, U32, About, Converter, Reaction, Schema, Struct
 
 _HEADER = "include/linux/kho/abi/vfio_pci.h"
 _BDF = "bdf" / U16 * About("bus, device and function", hint="bdf")
@@ -91,4 +91,15 @@ SCHEMAS = [
         root=_device(*_WIDE, _RESET, _IOMMUFD),
         **_COMMON,  # type: ignore[arg-type]
     ),
+]
+
+# 0: not known to reset, with which no reader starts a reset. The token of an iommufd cannot be made up: 0 is one.
+CONVERTERS = [
+    Converter("vfio-pci-v1@first", "vfio-pci-v1@reset", up={"reset_works": 0}, loses=("reset_works",)),
+    Converter("vfio-pci-v1@reset", "vfio-pci-v1@reset-iommufd", one_way="down", loses=("iommufd_ser",)),
+    Converter("vfio-pci-v1@first", "vfio-pci-v1"),
+    Converter("vfio-pci-v1@reset", "vfio-pci-v2"),
+    Converter("vfio-pci-v1@reset-iommufd", "vfio-pci-v2@iommufd"),
+    Converter("vfio-pci-v1", "vfio-pci-v2", up={"reset_works": 0}, loses=("reset_works",)),
+    Converter("vfio-pci-v2", "vfio-pci-v2@iommufd", one_way="down", loses=("iommufd_ser",)),
 ]
