@@ -59,7 +59,12 @@ def _run(arguments: list[str]) -> int:
     if rest and rest[0] in getattr(module, "VERBS", ()):  # a verb that has verbs of its own: `pt walk` is in pt_walk
         module = __import__(f"devstate.cli.{verb}_{rest[0]}", fromlist=["run"])
         verb, rest = f"{verb} {rest[0]}", rest[1:]
-    status: int = module.run(parse(verb, module, rest))
+    command: list[str] = []
+    if getattr(module, "RUNS", False) and "--" in rest:  # a verb that runs a command: what is behind -- is not ours to parse
+        rest, command = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
+    parsed = parse(verb, module, rest)
+    parsed.command = command
+    status: int = module.run(parsed)
     return status
 
 

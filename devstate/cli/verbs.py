@@ -19,6 +19,7 @@ VERBS = {
     "predict": "say whether this host may jump from one kernel to another, and what happens if not",
     "matrix": "show every jump between several kernels",
     "pt": "walk, verify, compare, pack and prove IOMMU page tables",
+    "luo": "talk to the live update orchestrator of the running kernel",
     "capture": "save the handover of the running kernel as one file",
 }
 
