@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from devstate.cli.inputs import number, open_registry
+from devstate.cli.policies import add_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ DIRECTIONS = ("read-old", "read-new", "both")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument("new", metavar="NEW", help="the side that is to be judged")
+    parser.add_argument("new", metavar="NEW", nargs="?", help="the side that is to be judged")
     parser.add_argument("--against", metavar="OLD", action="append", default=[], help="the side that is there already; may be repeated")
+    parser.add_argument("--window", metavar="FILE", help="hold every pair of a support.toml to its promise (docs/policy.md)")
     parser.add_argument("--direction", choices=DIRECTIONS, default="both", help="which direction must work (default: both)")
     parser.add_argument("--type", metavar="NAME", help="compare this struct, and what it leads to, and nothing else")
     parser.add_argument("--page-size", metavar="BYTES", type=number, help="compare for this page size only (default: all)")
@@ -41,16 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("--json", action="store_true", help="the same as --format json (docs/compat.schema.json)")
     parser.add_argument("--witness", metavar="DIR", help="write the bytes that prove each finding there, with both layouts")
+    add_policy(parser)
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write the report (default: standard output)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report; 1 when a finding is at or above --fail-on, 3 when evidence is missing. Errors as open_source()."""
-    from devstate.errors import UsageError
     from devstate.finding import Severity
 
-    if not arguments.against:
-        raise UsageError("nothing to compare with: give --against OLD")
     report = report_of(arguments)
     fail_on = Severity[arguments.fail_on.upper()]
     write(report, arguments, fail_on)
@@ -68,17 +68,25 @@ def status_of(report: Report, fail_on: Severity) -> int:
 
 
 def report_of(arguments: argparse.Namespace) -> Report:
-    """The report over all old sides."""
+    """The report over all old sides, and all promises of a window."""
+    from devstate.cli.policies import held, jobs_of, restricted, under_policy
     from devstate.compat.examine import examine, joined
 
     registry = open_registry(arguments.schemas)
     environments = environments_of(arguments)
-    new = declared(arguments.new, environments, registry, arguments.type)
-    reports = []
-    for word in arguments.against:
-        old = declared(word, environments, registry, arguments.type)
-        reports.append(examine(list(zip(old, new, strict=True)), direction=arguments.direction, type_name=arguments.type))
-    return reports[0] if len(reports) == 1 else joined(reports)
+    opened: dict[str, list[Declared]] = {}
+    reports, sides = [], []
+    for job in jobs_of(arguments):
+        for word in (job.old, job.new):
+            if word not in opened:
+                opened[word] = declared(word, environments, registry, arguments.type)
+        pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in zip(opened[job.old], opened[job.new], strict=True)]
+        direction = arguments.direction if job.pair is None else job.pair.direction
+        supported = frozenset() if job.pair is None else job.pair.supported
+        report = examine(pairs, direction=direction, supported=supported, type_name=arguments.type)
+        reports.append(held(report, job, arguments.window, registry))
+        sides += pairs
+    return under_policy(reports[0] if len(reports) == 1 else joined(reports), arguments, sides)
 
 
 def environments_of(arguments: argparse.Namespace) -> list[Environment]:
@@ -136,12 +144,11 @@ def _write(report: Report, form: str, stream: TextIO, name: str, fail_on: Severi
 
 def document(report: Report, fail_on: Severity) -> dict[str, Any]:
     """The plain form of a report (docs/compat.schema.json)."""
-    from devstate.compat.judge import rule_module
     from devstate.report.compat import row
 
     findings = []
     for entry in report.entries:
-        made = row(entry.finding, rule_module(entry.finding.rule).RULE.name)
+        made = row(entry.finding, rule_name(entry.finding.rule))
         findings.append(made | {"old": entry.old, "new": entry.new, "against": list(entry.against), "only": list(entry.only)})
     return {
         "read_old": None if report.read_old is None else str(report.read_old),
@@ -152,6 +159,16 @@ def document(report: Report, fail_on: Severity) -> dict[str, Any]:
         "missing": list(report.missing),
         "exit": status_of(report, fail_on),
     }
+
+
+def rule_name(rule: str) -> str:
+    """The name of a rule; of what is said about policies and promises, which of the two it is."""
+    from devstate.compat.judge import rule_module
+    from devstate.compat.rules import ALL
+
+    if rule in ALL:
+        return str(rule_module(rule).RULE.name)
+    return "promise" if rule.startswith("window-") else "policy"
 
 
 def advice_text(report: Report) -> str:

@@ -116,21 +116,26 @@ def apply(
     return Applied(tuple(kept), tuple(found))
 
 
-def apply_policy(report: Report, policy: Policy, sides: Sequence[Sides], *, today: datetime.date, complete: bool = False) -> Report:
-    """A comparison's report under a policy; complaints about the policy are entries of it. Outcomes stay as they are.
+def subjects_of(report: Report, sides: Sequence[Sides]) -> list[Subject]:
+    """The report's findings with the layouts that they are about, entry by entry. ``sides`` are the (old, new) pairs of sources that were
+    compared; of a format that is there in several environments the first one counts."""
+    old = {(each.origin, layout.name): layout for each, _ in reversed(sides) for layout in each.formats}
+    new = {layout.name: layout for _, each in reversed(sides) for layout in each.formats}
+    return [Subject(each.finding, old.get((next(iter(each.against), ""), each.old)), new.get(each.new)) for each in report.entries]
 
-    ``sides`` are the (old, new) pairs of sources that were compared, whose layouts the fingerprints cover.
-    """
+
+def apply_policy(report: Report, policy: Policy, sides: Sequence[Sides], *, today: datetime.date, complete: bool = False) -> Report:
+    """A comparison's report under a policy; complaints about the policy are entries of it. Outcomes stay as they are."""
     from devstate.compat.examine import Entry
 
     known = [{layout.name: layout for pair in reversed(sides) for layout in pair[side].formats} for side in (0, 1)]
     pairs = [(known[0].get(old), known[1].get(new)) for old, new in report.compared]
+    subjects = subjects_of(report, sides)
     kept = []
-    subjects = [(entry, Subject(entry.finding, known[0].get(entry.old), known[1].get(entry.new))) for entry in report.entries]
-    for entry, subject in subjects:
+    for entry, subject in zip(report.entries, subjects, strict=True):
         left = apply([subject], policy, today=today).findings
         kept += [replace(entry, finding=each.finding) for each in left]
-    whole = apply([subject for _, subject in subjects], policy, today=today, compared=pairs, complete=complete)
+    whole = apply(subjects, policy, today=today, compared=pairs, complete=complete)
     against = tuple(dict.fromkeys(name for entry in report.entries for name in entry.against))
     kept += [Entry(finding, "", "", against) for finding in whole.complaints]
     return replace(report, entries=tuple(sorted(kept, key=lambda entry: -entry.finding.severity)))

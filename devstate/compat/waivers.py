@@ -28,8 +28,8 @@ from devstate.layout.plain import to_plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TextIO
 
     from devstate.layout.model import Layout
 
@@ -123,6 +123,13 @@ def stanza(subject: Subject, today: datetime.date) -> str:
         f'[[waiver]]\nrule = "{subject.finding.rule}"\nfield = "{subject.finding.location.path or ""}"\n{pair}\nreason = ""\nowner = ""\n'
         f'expires = {today + datetime.timedelta(days=90)}\nfingerprint = "{subject.print()}"\n'
     )
+
+
+def write_stanzas(subjects: Iterable[Subject], today: datetime.date, stream: TextIO) -> None:
+    """Write the waiver for each error, one a finding."""
+    for subject in subjects:
+        if subject.finding.severity is Severity.ERROR and subject.finding.rule.startswith("DS") and subject.new is not None:
+            stream.write(stanza(subject, today) + "\n")
 
 
 def complaints(

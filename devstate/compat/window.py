@@ -26,13 +26,14 @@ from fnmatch import fnmatchcase
 from devstate.compat.policy_table import POLICY_MAX, Table, read_table
 from devstate.errors import UsageError
 from devstate.finding import Finding, Location, Outcome, Reaction, Severity
-from devstate.frozen import frozen
+from devstate.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterator
 
+    from devstate.compat.examine import Report
     from devstate.compat.manifest import Manifest
     from devstate.compat.predict import Component, Prediction
     from devstate.layout.model import Layout
@@ -191,6 +192,37 @@ def hold(
             place = Location(window.source, path=f"{pair.old} -> {newer} {way}", line=pair.line)
             findings += broken(pair, prediction, place)
     return tuple(findings), tuple(dict.fromkeys(missing))
+
+
+def refusal(pair: Pair, old: str, new: str, report: Report, registry: Registry, source: str) -> tuple[Finding, ...]:
+    """The findings when a pair that must be refused is not, or not as documented. Two releases are predicted as wholes, as what stops
+    the kernel first decides; of other sources the report of their comparison says what happens."""
+    from devstate.compat.manifest import release_manifest
+    from devstate.layout.release import parse_release
+
+    if parse_release(old) is not None and parse_release(new) is not None:
+        only = Window(source, (replace(pair, new=new, expires=None),))
+        return hold(only, registry, lambda word: release_manifest(registry, word), _any_day())[0]
+    found: list[Finding] = []
+    for way in DIRECTIONS[:2] if pair.direction == "both" else (pair.direction,):
+        place = Location(source, path=f"{old} -> {new} {way}", line=pair.line)
+        outcome = report.read_old if way == "read-old" else report.read_new
+        sides = {(each.read_old if way == "read-old" else each.read_new, str(each.reaction)) for each in report.findings}
+        reactions = sorted(reaction for side, reaction in sides if side is Outcome.REFUSED)
+        if outcome is not Outcome.REFUSED:
+            words = "there is nothing to compare" if outcome is None else f"it is {outcome}"
+            found.append(Finding("window-refuse", Severity.ERROR, f"{words}; it is promised to be refused", place))
+        elif reactions and pair.reaction not in reactions:
+            shown = ", ".join(reactions)
+            message = "refused in another way than documented"
+            found.append(Finding("window-refuse", Severity.ERROR, message, place, expected=pair.reaction, found=shown))
+    return tuple(found)
+
+
+def _any_day() -> datetime.date:
+    import datetime
+
+    return datetime.date.min
 
 
 def broken(pair: Pair, prediction: Prediction, place: Location) -> Iterator[Finding]:
