@@ -3,32 +3,30 @@
 
 The pages that hold tables are listed by a walk over all levels but the last, sorted by address and cut into chunks; these are packed in
 the C core, by several threads when asked to, and written in order. Memory is bounded: twice
-8 bytes a page, and the chunks in flight.
+8 bytes a page, and the chunks in flight (packer.py).
 """
 
 from __future__ import annotations
 
 from devstate.errors import EncodeError, NotInMemoryError
 from devstate.frozen import frozen
-from devstate.memory import MemoryRegion, PhysMemory
+from devstate.memory import PhysMemory
 from devstate.pagetable import native
-from devstate.pagetable.stream import CHUNK_PAGES, HEADER_SIZE, LEVELS, NO_LEVEL, PAGE, TRAILER_SIZE, Header, Totals
+from devstate.pagetable.packer import Output, Packer
+from devstate.pagetable.stream import CHUNK_PAGES, LEVELS, NO_LEVEL, PAGE, TRAILER_SIZE, Header, Totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import IO, Any
 
     import numpy
     import numpy.typing
+    from _typeshed import WriteableBuffer
 
     from devstate.pagetable.table import PageTable
 
     Items = numpy.typing.NDArray[numpy.uint64]
-
-GROUP = 4 * CHUNK_PAGES
-"""Pages that one call of the core packs: at most 4 MiB of output, of which each thread has one, and one is being written."""
-
 
 @frozen
 class Pages:
@@ -38,24 +36,21 @@ class Pages:
     addresses: Iterable[int]
 
 
-def pack(what: PageTable | Pages, output: IO[bytes], *, jobs: int = 1, partial: bool = False) -> Totals:
+def pack(what: PageTable | Pages, output: IO[bytes] | WriteableBuffer, *, jobs: int = 1, partial: bool = False) -> Totals:
     """Write all pages that hold tables of a tree, or just pages, to ``output``; ``jobs`` is the number of threads.
 
+    ``output``: a file, or memory that the stream is put at the start of; the ``size`` of what is returned says how much of it.
     NotInMemoryError when a table is not in the memory, unless ``partial``: then it is left out, with all below it. EncodeError for
-    a tree that cannot be told apart in pages: tables that overlap, a top table across pages.
+    a tree that cannot be told apart in pages (tables that overlap, a top table across pages), and for an output that is too small.
     """
     header = Header() if isinstance(what, Pages) else Header.of(what)
     items = _items(what, partial=partial)
     levels = sort(items)
-    size, chain, chunks = HEADER_SIZE, native.crc32c(header.encode()[-4:]), 0
-    output.write(header.encode())
-    for number, made in _Packer(what.memory, header, items, jobs).groups():
-        chain = chain_on(chain, made)
-        chunks = number
-        size += len(made)
-        output.write(made)
-    totals = Totals(chunks, len(items), size + TRAILER_SIZE, levels, chain)
-    output.write(totals.encode())
+    out = Output(output)
+    out.put(header.encode())
+    chain = Packer(what.memory, header, items, jobs).run(out, native.crc32c(header.encode()[-4:]))
+    totals = Totals(-(-len(items) // CHUNK_PAGES), len(items), out.size + TRAILER_SIZE, levels, chain)
+    out.put(totals.encode())
     return totals
 
 
@@ -139,89 +134,3 @@ def sort(items: Items) -> tuple[int, ...]:
     if len(items) and int(items[-1]) >> 56:
         raise EncodeError("a page beyond 56 bits", pa=int(places[-1]) * PAGE)
     return tuple(np.bincount((items % np.uint64(PAGE)).astype(np.intp), minlength=LEVELS).tolist())
-
-
-def chain_on(chain: int, chunks: memoryview) -> int:
-    """The crc over the crcs of headers, with those of chunks that we wrote."""
-    if native.BUILT:
-        data = native.ffi.from_buffer(chunks)
-        made: int = native.lib.ds_pt_chain(chain, data, len(data))
-        return made
-    at = 0
-    while at < len(chunks):
-        chain = native.crc32c(chunks[at + 28 : at + 32], chain)
-        at += 32 + int.from_bytes(chunks[at + 16 : at + 20], "little")
-    return chain
-
-
-class _Packer:
-    """Packs the groups of sorted items one after the other, or with threads."""
-
-    def __init__(self, memory: PhysMemory, header: Header, items: Items, jobs: int) -> None:
-        self.memory, self.part, self.items, self.jobs = memory, header.part, items, jobs
-        self._seen = native.c_memory(memory, PAGE) if native.BUILT else None
-        size = native.lib.ds_pt_pack_bound(min(GROUP, len(items))) if native.BUILT else 0
-        self._rooms = [native.words(size // 8 + 1).cast("B") for _ in range(jobs + 1 if jobs > 1 else 1)]
-
-    def groups(self) -> Iterator[tuple[int, memoryview]]:
-        """(number of the next chunk, chunks), in order; what is yielded is good until the next one is asked for."""
-        starts = range(0, len(self.items), GROUP)
-        if self.jobs <= 1:
-            for start in starts:
-                yield self._number(start + GROUP), self._pack(start, self._rooms[0])
-            return
-        from collections import deque
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(self.jobs) as pool:
-            pending: deque[Any] = deque()
-            todo = iter(starts)
-            for start, room in zip(todo, self._rooms, strict=False):
-                pending.append((start, room, pool.submit(self._pack, start, room)))
-            while pending:
-                start, room, future = pending.popleft()
-                yield self._number(start + GROUP), future.result()
-                following = next(todo, None)
-                if following is not None:
-                    pending.append((following, room, pool.submit(self._pack, following, room)))
-
-    def _number(self, start: int) -> int:
-        return -(-min(start, len(self.items)) // CHUNK_PAGES)
-
-    def _pack(self, start: int, room: memoryview) -> memoryview:
-        """The chunks of the group that begins with this item."""
-        items = self.items[start : start + GROUP]
-        if not native.BUILT:
-            return memoryview(b"".join(self._slow_chunk(items[at : at + CHUNK_PAGES].tolist(), start + at) for at in _steps(len(items))))
-        seen = self._seen or native.c_memory(self._copied(items), PAGE)
-        assert seen is not None
-        given = native.ffi.new("struct ds_pt_pack *", {"memory": seen[0], "part_pa": self.part[0], "part_size": self.part[1]})
-        packed = native.ffi.new("struct ds_pt_packed *")
-        pages, out = native.ffi.from_buffer("uint64_t[]", items), native.ffi.from_buffer(room)
-        status = native.lib.ds_pt_pack(given, pages, len(items), start // CHUNK_PAGES, out, len(room), packed)
-        if status == native.lib.DS_EMEMORY:
-            pa = int(items[packed.pages]) // PAGE * PAGE
-            raise NotInMemoryError("a page is not in the memory", source=self.memory.source, pa=pa)
-        native.done(status)
-        return room[: packed.bytes]
-
-    def _slow_chunk(self, items: list[int], start: int) -> bytes:
-        from devstate.pagetable.stream_slowly import put_chunk, words_of
-
-        pages = [words_of(self._page(item // PAGE * PAGE)) for item in items]
-        return put_chunk(items, pages, start // CHUNK_PAGES)
-
-    def _page(self, pa: int) -> bytes | memoryview:
-        top, size = self.part
-        if not size or pa != top // PAGE * PAGE:
-            return self.memory.read(pa, PAGE)
-        return bytes(top % PAGE) + self.memory.read(top, size) + bytes(PAGE - top % PAGE - size)
-
-    def _copied(self, items: Items) -> PhysMemory:
-        """The pages of a group as memory that the core can see."""
-        pas = (items // PAGE * PAGE).tolist()
-        return PhysMemory([MemoryRegion(pa, PAGE, memoryview(self._page(pa))) for pa in pas], source=self.memory.source)
-
-
-def _steps(count: int) -> range:
-    return range(0, count, CHUNK_PAGES)

@@ -31,6 +31,7 @@ from devstate.pagetable.unstream_slowly import DAMAGED, END, NO_CHUNK
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from typing import IO
 
     from _typeshed import ReadableBuffer
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Chunks that are placed at once: 64 MiB of tables."""
+
+SHARES = 4
+"""Shares of a batch for each thread: one that starts late leaves the rest to the others."""
 
 WINDOW = 1 << 23
 """Bytes that are read at once of a stream that is not in memory."""
@@ -161,9 +165,22 @@ class _Unpacking:
         self.number = self.pages = self.end = 0
         self.levels = [0] * LEVELS
         self.damaged: list[DecodeError] = []
+        self.pool: ThreadPoolExecutor | None = None
         stream.skip(HEADER_SIZE)
 
     def run(self) -> Unpacked:
+        """Put everything into the target."""
+        if self.jobs > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(self.jobs - 1) as self.pool:
+                self._read()
+        else:
+            self._read()
+        top = self.header.top_table if self.move is None else self.move.finish(self.target.words)
+        return Unpacked(self.header, top, self.pages, tuple(self.levels), tuple(self.damaged))
+
+    def _read(self) -> None:
         """Read on to the trailer."""
         while True:
             window = self.stream.want(2 * CHUNK_BYTES)
@@ -176,8 +193,6 @@ class _Unpacking:
                 break
             elif self._is_lost(why):
                 break
-        top = self.header.top_table if self.move is None else self.move.finish(self.target.words)
-        return Unpacked(self.header, top, self.pages, tuple(self.levels), tuple(self.damaged))
 
     def _is_lost(self, why: str | None) -> bool:
         """Say that there is no chunk here, and look for the next one; True when there is none."""
@@ -242,20 +257,24 @@ class _Unpacking:
             batch = batch.part(good + 1, len(batch))
 
     def _put(self, batch: Batch, memory: PhysMemory, moved: Items | None) -> None:
-        """Put the pages of chunks into memory, each thread its share."""
-        share = -(-len(batch) // self.jobs)
+        """Put the pages of chunks into memory: each thread takes the next share until there is none."""
+        share = -(-len(batch) // (SHARES * self.jobs if self.pool else 1))
         shares, at = [], 0
         for first in range(0, len(batch), share):
             part = batch.part(first, first + share)
             shares.append((part, None if moved is None else moved[at : at + part.pages]))
             at += part.pages
-        if len(shares) == 1:
-            done = [self._put_share(memory, *shares[0])]
-        else:
-            from concurrent.futures import ThreadPoolExecutor
+        done: list[list[Placed]] = [[] for _ in shares]
+        todo = iter(range(len(shares)))
 
-            with ThreadPoolExecutor(self.jobs) as pool:
-                done = [*pool.map(lambda each: self._put_share(memory, *each), shares)]
+        def work() -> None:
+            for index in todo:
+                done[index] = self._put_share(memory, *shares[index])
+
+        others = [self.pool.submit(work) for _ in range(min(self.jobs, len(shares)) - 1)] if self.pool else []
+        work()
+        for each in others:
+            each.result()
         for placed in (each for results in done for each in results):
             if placed.chunks and placed.first < self.end:
                 self._wrong(DecodeError("chunks that do not ascend", source=self.source, pa=placed.first, offset=self.stream.offset))
