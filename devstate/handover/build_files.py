@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def build_file(links: Links, layout: Layout | None, file: FileSpec, place: str) -> Mapping[str, Any]:
     """A luo_file_ser, and all that it leads to. EncodeError for a kernel that has no handler for it."""
     if file.handler is not None:
-        return {"compatible": text(file.handler, 48, place), "data": file.data, "token": file.token}
+        data = file.data if file.record is None else links.room.put(place, file.record)
+        return {"compatible": text(file.handler, 48, place), "data": data, "token": file.token}
     if layout is None:
         raise EncodeError("this kernel has no handler for memfds", path=place)
     area: FieldLayout | None = next((each for each in layout.struct().fields if each.target and each.target.kind == "vmalloc"), None)

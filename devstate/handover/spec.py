@@ -62,7 +62,7 @@ class FileSpec:
     """A preserved file. Of a memfd, ``content`` is its first bytes, the rest of ``size`` is zeros in memory; ``order`` that of its folios.
 
     ``folios`` says where each folio is; without it they are all of ``order``, one behind the other. ``handler`` and ``data`` are the
-    string and handle of a file of any other kind, which are written as they are.
+    string and handle of a file of any other kind, which are written as they are; with ``record``, the handle is where that is put.
     """
 
     token: int
@@ -74,6 +74,7 @@ class FileSpec:
     folios: FolioColumns | None = None
     handler: str | None = None
     data: int = 0
+    record: bytes | None = None
 
 
 @frozen
