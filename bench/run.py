@@ -15,9 +15,12 @@ from pathlib import Path
 from bench.row import Row
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_BENCHMARKS = {"__init__", "row", "run", "timing"}
+NOT_BENCHMARKS = {"__init__", "pt_peers", "row", "run", "tables", "timing"}
 
-GROUPS = {"read": ("startup", "inspect", "records", "fdt", "radix", "folios")}
+GROUPS = {
+    "read": ("startup", "inspect", "records", "fdt", "radix", "folios"),
+    "pt": ("pt_pack", "pt_unpack", "pt_threads", "pt_memory", "pt_growth", "pt_prove", "radix", "folios", "fdt_validate"),
+}
 """Names that stand for several benchmarks."""
 
 

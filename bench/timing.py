@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from statistics import median
 
 
-def interleave(candidates: Mapping[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
+def interleave(candidates: Mapping[str, Callable[[], object]], rounds: int = 7, seldom: Collection[str] = ()) -> dict[str, float]:
     """The median seconds of one call of each candidate, over ``rounds`` rounds in which each is called once, after one that is not counted.
 
-    The garbage collector is off meanwhile; what a call returns is dropped outside of its time.
+    ``seldom``: slow ones that only every third round calls. The garbage collector is off meanwhile; what a call returns is dropped
+    outside of its time.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for call in candidates.values():
-        call()
+    for name, call in candidates.items():
+        if name not in seldom:
+            call()
     was_on = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(rounds):
+        for turn in range(rounds):
             for name, call in candidates.items():
+                if name in seldom and turn % 3:
+                    continue
                 start = time.perf_counter()
                 result = call()
                 times[name].append(time.perf_counter() - start)
