@@ -265,13 +265,15 @@ struct ds_pt_format {
 /* The format of this number in FORMATS of devstate/pagetable/formats.py, or NULL. */
 const struct ds_pt_format *ds_pt_format(uint32_t number);
 
+#define DS_PT_UPPER 2		/* the tree is that of the upper half of the address space */
+
 /* One tree of tables. Nothing of it is trusted but that format is one of ds_pt_format(), or one like it. */
 struct ds_pt_root {
 	const struct ds_pt_format *format;
 	uint64_t top_pa;
 	uint32_t levels;
 	uint32_t top_entries;	/* a power of two: up to a table, or as many tables as the format may concatenate */
-	uint32_t sign_extended;	/* iovas of the upper half of the top table continue with ones */
+	uint32_t sign_extended;	/* iovas of the upper half of the top table continue with ones; DS_PT_UPPER: all do */
 	uint32_t pa_bits;	/* addresses are below 1 << pa_bits; 0: whatever the format can say */
 };
 

@@ -130,7 +130,8 @@ static inline uint64_t pt_iova_of(const struct ds_pt_walk *walk, const struct ds
 	uint32_t shift = pt_shift(walk->root.format, place->level);
 	uint64_t iova = place->iova + ((uint64_t)index << shift);
 
-	if (walk->root.sign_extended && place == walk->path && index >= place->count / 2) {
+	if (walk->root.sign_extended && place == walk->path &&
+	    (index >= place->count / 2 || walk->root.sign_extended == DS_PT_UPPER)) {
 		uint32_t bits = shift + (uint32_t)__builtin_ctz(place->count);
 
 		if (bits < 64)

@@ -200,7 +200,7 @@ static void check_leaf(struct ds_pt_walk *walk, const struct ds_pt_place *place,
 /* Where the entries end whose iovas follow each other: in the middle of a sign-extended top table they do not. */
 static inline uint32_t iovas_end(const struct ds_pt_walk *walk, const struct ds_pt_place *place, uint32_t index)
 {
-	bool jumps = walk->root.sign_extended && place == walk->path && index < place->count / 2;
+	bool jumps = walk->root.sign_extended == 1 && place == walk->path && index < place->count / 2;
 
 	return jumps ? place->count / 2 : place->count;
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HELP = "what differs between two trees of tables"
 
-_NEW = ("format", "top", "levels", "top_entries", "granule", "pa_bits")
+_NEW = ("format", "top", "levels", "top_entries", "granule", "pa_bits", "encryption_bit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--new-top-entries", metavar="N", type=number, help="entries of their top table")
     group.add_argument("--new-granule", metavar="N", type=number, help="their granule")
     group.add_argument("--new-pa-bits", metavar="N", type=number, help="bits of a physical address there")
+    group.add_argument("--new-encryption-bit", metavar="N", type=number, help="bit of addresses there that says: encrypted")
     parser.add_argument("--json", action="store_true", help="one JSON document (docs/pt-diff.schema.json)")
 
 

@@ -26,13 +26,15 @@ def add_input(parser: argparse.ArgumentParser, *names: str) -> None:
 def add_table(parser: argparse.ArgumentParser) -> None:
     """Declare which tree of tables is meant."""
     group = parser.add_argument_group("which tables")
-    names = "vtd-second-stage, vtd-first-stage, amd-v1, amd-v2, arm-lpae-s1, arm-lpae-s2, riscv-64"
+    names = "vtd-second-stage, vtd-first-stage, amd-v1, amd-v2, arm-lpae-s1, arm-lpae-s2, arm-lpae-s1-lpa2, arm-lpae-s2-lpa2, riscv-64"
     group.add_argument("--format", metavar="F", required=True, help=f"one of {names}")
     group.add_argument("--top", metavar="PA", type=number, required=True, help="physical address of the top table")
     group.add_argument("--levels", metavar="N", type=number, required=True, help="levels of tables, the top one counted")
     group.add_argument("--top-entries", metavar="N", type=number, help="entries of the top table, where it is not a whole table")
     group.add_argument("--granule", metavar="N", type=number, default=4096, help="bytes of the smallest page: 4096 (default), 16384, 65536")
     group.add_argument("--sign-extended", action="store_true", help="iovas of the upper half continue with ones")
+    group.add_argument("--upper", action="store_true", help="all iovas begin with ones (Arm: the tables of TTBR1)")
+    group.add_argument("--encryption-bit", metavar="N", type=number, help="bit of addresses that says: encrypted (AMD with SME: 47 or 51)")
     group.add_argument("--pa-bits", metavar="N", type=number, help="bits of a physical address on that machine, to judge addresses by")
 
 
@@ -58,5 +60,7 @@ def open_table(arguments: argparse.Namespace, memory: PhysMemory, top: int | Non
         granule=arguments.granule,
         top_entries=arguments.top_entries,
         sign_extended=arguments.sign_extended,
+        upper=arguments.upper,
+        encryption_bit=arguments.encryption_bit,
         pa_bits=arguments.pa_bits,
     )

@@ -66,6 +66,7 @@ def build(
     granule: int = 4096,
     top_entries: int | None = None,
     sign_extended: bool = False,
+    upper: bool = False,
     largest: int | None = None,
     runs: bool = True,
     skip: bool = False,
@@ -81,7 +82,7 @@ def build(
     iovas or addresses can be, or have attributes that the format cannot say; and when the arena is full.
     """
     memory = arena.view()
-    plan = PageTable(memory, format, 0, levels, granule=granule, top_entries=top_entries, sign_extended=sign_extended)
+    plan = PageTable(memory, format, 0, levels, granule=granule, top_entries=top_entries, sign_extended=sign_extended, upper=upper)
     if skip and not plan.format.flags & NEXT_LEVEL:
         raise EncodeError(f"{plan.format.label} has no tables that skip levels")
     builder = _Builder(arena, plan, sorted(mappings, key=lambda each: each.iova), skip=skip, at=at)
@@ -89,7 +90,9 @@ def build(
     sizes = [each for each in sizes if each.level < plan.top_level or 1 << each.run <= plan.top_entries]
     for mapping in builder.mappings:
         builder.map(mapping, sizes)
-    return PageTable(arena.view(), plan.format, builder.top, levels, top_entries=plan.top_entries, sign_extended=sign_extended)
+    return PageTable(
+        arena.view(), plan.format, builder.top, levels, top_entries=plan.top_entries, sign_extended=sign_extended, upper=upper
+    )  # fmt: skip
 
 
 class _Builder:
@@ -138,6 +141,8 @@ class _Builder:
         reachable = 0 <= mapping.iova <= last < 1 << bits
         if self.plan.sign_extended:
             reachable = 0 <= mapping.iova <= last < half or (1 << 64) - half <= mapping.iova <= last < 1 << 64
+        if self.plan.upper:
+            reachable = (1 << 64) - (1 << bits) <= mapping.iova <= last < 1 << 64
         if not reachable:
             raise self._error(mapping, f"iovas that tables of {bits} bits cannot reach")
         if mapping.attributes & CONTIGUOUS:

@@ -6,12 +6,13 @@ The oracle reads with these; the tests hold what C makes of ``formats.py`` equal
 
 from __future__ import annotations
 
-from devstate.frozen import frozen
+from devstate.frozen import frozen, replace
 from devstate.pagetable.format import (
     ACCESSED,
     COHERENT,
     CONTIGUOUS,
     DIRTY,
+    ENCRYPTED,
     EXECUTE,
     GLOBAL,
     READ,
@@ -55,7 +56,10 @@ BAD_TABLE = "table-level"
 
 def read_entry(format: PageTableFormat, entry: int, level: int) -> Leaf | Next | str | None:
     """What it is; None for nothing, a code of a problem for what cannot be at this level."""
-    return _READERS[format.name](format, entry, level)
+    said = _READERS[format.name](format, entry & ~format.encryption, level)
+    if isinstance(said, Leaf) and entry & format.encryption:
+        return replace(said, attributes=said.attributes | ENCRYPTED)
+    return said
 
 
 def _field(entry: int, high: int, low: int) -> int:
@@ -133,19 +137,23 @@ def _amd_v1(format: PageTableFormat, entry: int, level: int) -> Leaf | Next | st
 def _lpae(format: PageTableFormat, entry: int, level: int) -> Leaf | Next | str | None:
     if not entry & 1:
         return None
-    stage_1 = format.name == "arm-lpae-s1"
-    pa = _field(entry, 47, format.granule_shift) << format.granule_shift
+    stage_1, lpa2 = format.name.startswith("arm-lpae-s1"), format.name.endswith("lpa2")
+    if lpa2:
+        pa = _field(entry, 9, 8) << 50 | _field(entry, 49, format.granule_shift) << format.granule_shift
+    else:
+        pa = _field(entry, 47, format.granule_shift) << format.granule_shift
     if format.granule == 0x10000:
         pa |= _field(entry, 15, 12) << 48
+    lowest_reserved = 50 if lpa2 else 48
     if entry & 0b10 and level > 0:
         lost = 0
         if stage_1:
             lost = WRITE * _field(entry, 62, 62) | USER * _field(entry, 61, 61) | EXECUTE * _field(entry, 60, 60)
-        return Next(pa, level - 1, lost, bool(_field(entry, 50, 48) or (not stage_1 and _field(entry, 63, 59))))
+        return Next(pa, level - 1, lost, bool(_field(entry, 50, lowest_reserved) or (not stage_1 and _field(entry, 63, 59))))
     block_levels = {0x1000: 2, 0x4000: 1, 0x10000: 2}
-    if level > block_levels[format.granule] or (level == 0 and not entry & 0b10):
+    if level > block_levels[format.granule] + lpa2 or (level == 0 and not entry & 0b10):
         return BAD_LEAF
-    run = {0x1000: (4, 4, 4), 0x4000: (7, 5), 0x10000: (5, 5, 0)}[format.granule][level]
+    run = {0x1000: (4, 4, 4, 0), 0x4000: (7, 5, 0), 0x10000: (5, 5, 0)}[format.granule][level]
     modifier = _field(entry, 51, 51)
     attributes = _flags(entry, accessed=10, contiguous=52) | (0 if _field(entry, 54, 54) else EXECUTE)
     if stage_1:
@@ -156,7 +164,7 @@ def _lpae(format: PageTableFormat, entry: int, level: int) -> Leaf | Next | str 
         attributes |= _flags(entry, read=6) | _field(entry, 5, 2) << TYPE_SHIFT
     attributes |= WRITE if may_write or modifier else 0
     attributes |= DIRTY if may_write and modifier else 0
-    reserved = _field(entry, 49, 48) if stage_1 else _field(entry, 50, 48)
+    reserved = 0 if lpa2 and stage_1 else _field(entry, 49 if stage_1 else 50, lowest_reserved)
     return _plain(format, level, pa, attributes, reserved=reserved, hint=run if attributes & CONTIGUOUS else 0)
 
 
@@ -184,6 +192,8 @@ _READERS: dict[str, Callable[[PageTableFormat, int, int], Leaf | Next | str | No
     "amd-v1": _amd_v1,
     "amd-v2": _x86,
     "arm-lpae-s1": _lpae,
+    "arm-lpae-s1-lpa2": _lpae,
     "arm-lpae-s2": _lpae,
+    "arm-lpae-s2-lpa2": _lpae,
     "riscv-64": _riscv,
 }

@@ -23,6 +23,8 @@ COHERENT = 0x40
 GLOBAL = 0x80
 CONTIGUOUS = 0x100
 """The entry is one of an aligned run that a TLB may hold as one: the hint of LPAE. Its size stays that of the entry."""
+ENCRYPTED = 0x200
+"""The memory is encrypted: the C-bit of AMD's SME, where the tables are said to have one."""
 TYPE_SHIFT = 12
 TYPE = 0xF << TYPE_SHIFT
 """The memory type, as the format numbers it: EMT and IPAT, PAT index, AttrIndx, MemAttr, PBMT."""
@@ -61,6 +63,7 @@ class PageTableFormat:
     ``type``: the memory type; ``type_high`` is its highest bit where that stands apart, at level 0 and above. ``contiguous``: the bit of
     the hint; ``contiguous_bits`` is log2 of the entries that it spans, by level. ``reserved_leaf``, ``reserved_table``: bits that must be
     0, by level. ``limits``: attributes that a table entry takes away. ``leaf_set``, ``table_set``: what a built entry has anyway.
+    ``encryption``: the bit of an address that is none of it, but says that the memory is encrypted; 0 but for ``with_encryption()``.
     """
 
     name: str
@@ -92,6 +95,7 @@ class PageTableFormat:
     limits: tuple[Test, ...]
     leaf_set: int
     table_set: int
+    encryption: int = 0
 
     @property
     def granule(self) -> int:

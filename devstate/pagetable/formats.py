@@ -5,8 +5,8 @@
 
 Sources: drivers/iommu/generic_pt/fmt/{vtdss,x86_64,amdv1,riscv}.h and drivers/iommu/io-pgtable-arm.c of Linux 7.3; Intel VT-d
 specification 9.7 and 9.8; AMD I/O Virtualization Technology specification (48882) 2.2.3 and 2.2.6, AMD64 manual volume 2, 5.3; Arm
-architecture reference manual D8.3 (descriptor formats) and D8.6 (contiguous bit); RISC-V privileged specification 12.4 to 12.6 with
-Svnapot and Svpbmt.
+architecture reference manual D8.3 (descriptor formats, also of LPA2) and D8.6 (contiguous bit); RISC-V privileged specification
+12.4 to 12.6 with Svnapot and Svpbmt.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from devstate.pagetable.format import (
     COHERENT,
     CONTIGUOUS,
     DIRTY,
+    ENCRYPTED,
     EXECUTE,
     GLOBAL,
     LEAF_RULE_AT_0,
@@ -256,8 +257,20 @@ def _granules(lpae: PageTableFormat) -> tuple[PageTableFormat, ...]:
     return lpae, middle, large
 
 
+def _lpa2(lpae: PageTableFormat) -> PageTableFormat:
+    """A format of Arm as FEAT_LPA2 has it (TCR.DS, VTCR.DS): 52 bits at 4K and 16K. Bits 8 and 9, else the shareability, hold address bits
+    50 and 51; one more level, and larger blocks."""
+    small, address = lpae.granule_shift == 12, _bits(49, lpae.granule_shift)
+    return replace(
+        lpae, name=f"{lpae.name}-lpa2", levels=(1, 5 if small else 4), iova_bits=52, leaf_levels=0b1111 if small else 0b111,
+        address=address, table=address, high=_bits(9, 8), high_shift=42, leaf_set=_bit(0),
+        reserved_leaf=(lpae.reserved_leaf[0] & ~address,) * LEVELS, reserved_table=(lpae.reserved_table[0] & ~address,) * LEVELS,
+    )  # fmt: skip
+
+
 FORMATS: tuple[PageTableFormat, ...] = (
-    _VTD_SECOND, _X86, _AMD_V1, _AMD_V2, *_granules(_LPAE_S1), *_granules(_LPAE_S2), _RISCV
+    _VTD_SECOND, _X86, _AMD_V1, _AMD_V2, *_granules(_LPAE_S1), *_granules(_LPAE_S2), _RISCV,
+    *map(_lpa2, _granules(_LPAE_S1)[:2]), *map(_lpa2, _granules(_LPAE_S2)[:2]),
 )  # fmt: skip
 """Every format at every granule; the place in here is the number of the format in C."""
 
@@ -273,3 +286,23 @@ def find_format(name: str, granule: int = 4096) -> PageTableFormat:
         raise UsageError(f"no page-table format is called {name!r}; there are {', '.join(NAMES)}")
     granules = ", ".join(f"{each.granule:#x}" for each in FORMATS if each.name == name)
     raise UsageError(f"{name} has no granule of {granule:#x} bytes, but {granules}")
+
+
+ENCRYPTION_BITS = (32, 51)
+"""Where the C-bit can be: CPUID 0x8000001f says which it is, 47 on the first machines that have it and 51 on later ones."""
+
+
+def with_encryption(format: PageTableFormat, bit: int) -> PageTableFormat:
+    """AMD's format on a machine with active memory encryption (SME): ``bit`` of each address says that what is there is encrypted.
+
+    Source: PT_FEAT_AMDV1_ENCRYPT_TABLES and PT_FEAT_X86_64_AMD_ENCRYPT_TABLES in drivers/iommu/generic_pt/fmt of Linux 7.3.
+    UsageError for another format, and for a bit that cannot be it.
+    """
+    low, high = ENCRYPTION_BITS
+    if not format.name.startswith("amd") or format.encryption:
+        raise UsageError(f"{format.label} has no encryption bit")
+    if not low <= bit <= high:
+        raise UsageError(f"the encryption bit is one of {low} to {high}, not {bit}")
+    mask = _bit(bit)
+    tests = (*format.attributes, _on(bit, ENCRYPTED))
+    return replace(format, encryption=mask, address=format.address & ~mask, table=format.table & ~mask, attributes=tests)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from devstate.errors import UsageError
 from devstate.pagetable.format import PageTableFormat
-from devstate.pagetable.formats import find_format
+from devstate.pagetable.formats import find_format, with_encryption
 from devstate.pagetable.mapping import ACCESS, ALL
 
 TYPE_CHECKING = False
@@ -28,12 +28,14 @@ class PageTable:
 
     ``format``: a PageTableFormat, or the name of one at ``granule`` bytes. ``levels`` counts the top. ``top_entries``: a power of two; by
     default a whole table, or as many as the widest iova of the format needs. ``sign_extended``: iovas of the upper half of the top table
-    continue with ones up to bit 63, as canonical addresses do. ``pa_bits``: how many bits an address of this machine has, where known.
+    continue with ones up to bit 63, as canonical addresses do; ``upper``: all do, as behind Arm's TTBR1. ``pa_bits``: how many bits an
+    address of this machine has, where known. ``encryption_bit``: of AMD's formats, the bit of addresses that says "encrypted" (the C-bit of
+    SME); a page-table stream does not keep it.
 
     Making one reads nothing. UsageError for what the format does not have.
     """
 
-    __slots__ = ("format", "levels", "memory", "pa_bits", "sign_extended", "top_entries", "top_table")
+    __slots__ = ("format", "levels", "memory", "pa_bits", "sign_extended", "top_entries", "top_table", "upper")
 
     def __init__(
         self,
@@ -45,13 +47,18 @@ class PageTable:
         granule: int = 4096,
         top_entries: int | None = None,
         sign_extended: bool = False,
+        upper: bool = False,
         pa_bits: int | None = None,
+        encryption_bit: int | None = None,
     ) -> None:
         self.memory = memory
         self.format = format if isinstance(format, PageTableFormat) else find_format(format, granule)
+        if encryption_bit is not None:
+            self.format = with_encryption(self.format, encryption_bit)
         self.top_table = top_table
         self.levels = levels
         self.sign_extended = sign_extended
+        self.upper = upper
         self.pa_bits = pa_bits
         least, most = self.format.levels
         if not least <= levels <= most:
@@ -62,6 +69,8 @@ class PageTable:
         if self.top_entries <= 0 or self.top_entries & (self.top_entries - 1) or bits > widest:
             most = 1 << widest
             raise UsageError(f"the top table of {levels} levels has a power of two of entries up to {most}, not {self.top_entries}")
+        if sign_extended and upper:
+            raise UsageError("iovas are sign-extended, or those of the upper half, not both")
         if not 0 <= top_table < 1 << 64 or top_table % 8:
             raise UsageError(f"a top table is at a multiple of 8 bytes, not at {top_table:#x}")
         if pa_bits is not None and not 1 <= pa_bits <= MAX_PA_BITS:
@@ -91,7 +100,7 @@ class PageTable:
     def entry_iova(self, base: int, level: int, index: int) -> int:
         """The first iova of an entry of a table whose first one is ``base``."""
         iova = base + (index << self.format.shift(level))
-        if self.sign_extended and level == self.top_level and index >= self.top_entries // 2:
+        if level == self.top_level and (self.upper or (self.sign_extended and index >= self.top_entries // 2)):
             iova |= (1 << 64) - (1 << self.iova_bits)
         return iova
 

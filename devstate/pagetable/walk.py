@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy
     import numpy.typing
 
+    from devstate.pagetable.format import PageTableFormat
     from devstate.pagetable.table import PageTable
 
 EXTRA = 1 << 22
@@ -83,6 +84,23 @@ def core_tables(
     return pas[: found.count], levels[: found.count]
 
 
+def _core_format(format: PageTableFormat) -> Any:
+    """The struct ds_pt_format of a format; None where the core has none."""
+    from devstate.pagetable.formats import FORMATS
+
+    ffi = native.ffi
+    if format in FORMATS:
+        return native.lib.ds_pt_format(FORMATS.index(format))
+    plain = next((n for n, each in enumerate(FORMATS) if (each.name, each.granule) == (format.name, format.granule)), None)
+    if plain is None or not format.encryption:
+        return None
+    made = ffi.new("struct ds_pt_format *", native.lib.ds_pt_format(plain)[0])
+    made.address, made.table = format.address, format.table
+    test = format.attributes[-1]
+    made.attributes[len(format.attributes) - 1] = (test.all, test.flip, test.attribute)
+    return made
+
+
 class CoreRoot:
     """A tree of tables as the core takes it: ``memory`` (struct ds_memory *), ``root`` (struct ds_pt_root *), ``units``."""
 
@@ -95,19 +113,18 @@ class CoreRoot:
     @classmethod
     def of(cls, table: PageTable) -> CoreRoot | None:
         """None where there is no core, or none of its formats, or it cannot see the memory."""
-        from devstate.pagetable.formats import FORMATS
-
-        if not native.BUILT or table.format not in FORMATS:
+        format = _core_format(table.format) if native.BUILT else None
+        if format is None:
             return None
         regions = native.c_memory(table.memory, max(table.format.granule, 8 * table.top_entries))
         if regions is None:
             return None
         memory, keep, units = regions
         root = native.ffi.new("struct ds_pt_root *")
-        root.format = native.lib.ds_pt_format(FORMATS.index(table.format))
+        root.format = format
         root.top_pa, root.levels, root.top_entries = table.top_table, table.levels, table.top_entries
-        root.sign_extended, root.pa_bits = table.sign_extended, table.pa_bits or 0
-        return cls(memory, root, units, keep)
+        root.sign_extended, root.pa_bits = native.lib.DS_PT_UPPER if table.upper else table.sign_extended, table.pa_bits or 0
+        return cls(memory, root, units, (keep, format))
 
     def visited(self) -> Any:
         """A clean map of what was visited."""

@@ -14,6 +14,7 @@ from devstate.cli import pt
 from devstate.cli.command import FINDINGS, OK, UNUSABLE
 from devstate.memory.arena import Arena
 from devstate.pagetable.build import build
+from devstate.pagetable.formats import NAMES
 from devstate.pagetable.mapping import Mapping
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -211,6 +212,23 @@ def test_help(run: Runner, verb: str) -> None:
     outcome = run("pt", verb, "--help")
     assert (OK, "") == (outcome.status, outcome.err)
     assert f"usage: devstate pt {verb}" in outcome.out and "exit status:" in outcome.out
+
+
+def test_help_lists_every_format(run: Runner) -> None:
+    """As formats.py has them; the schema too."""
+    text = "".join(run("pt", "walk", "--help").out.split())
+    assert set(NAMES) == set(json.loads((DOCS / "pt-walk.schema.json").read_text())["properties"]["format"]["enum"])
+    assert all(name in text.partition("oneof")[2] for name in NAMES)
+
+
+def test_upper_and_encrypted(run: Runner, tmp_path: Path) -> None:
+    """--upper and --encryption-bit are for every verb that reads tables."""
+    words = [*saved(tmp_path / "t.core", Mapping(0x1000, 0x7000, 0x2000, 3), format="amd-v1"), tmp_path / "t.core"]
+    outcome = run("pt", "walk", *words, "--upper", "--encryption-bit", 47, "--json")
+    assert [["0xffffff8000001000", "0x7000", 0x2000, "rw"]] == outcome.json["mappings"]
+    assert OK == run("pt", "verify", *words, "--upper", "--encryption-bit", 51).status
+    outcome = run("pt", "walk", *words, "--encryption-bit", 12)
+    assert (UNUSABLE, "error: the encryption bit is one of 32 to 51, not 12\n") == (outcome.status, outcome.err)
 
 
 def test_help_lists_every_verb(run: Runner) -> None:

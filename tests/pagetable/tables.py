@@ -76,7 +76,14 @@ class Tree:
     """Tables of arbitrary entries: ``pages`` of them, ROOM apart, each with room for the largest top table; entries are set by number."""
 
     def __init__(
-        self, format: PageTableFormat, levels: int, pages: int, *, top_entries: int | None = None, sign_extended: bool = False
+        self,
+        format: PageTableFormat,
+        levels: int,
+        pages: int,
+        *,
+        top_entries: int | None = None,
+        sign_extended: bool = False,
+        upper: bool = False,
     ) -> None:
         self.format = format
         self.size = max(format.granule, 8 * (top_entries or 0))
@@ -85,6 +92,8 @@ class Tree:
         self.levels = levels
         self.top_entries = top_entries
         self.sign_extended = sign_extended
+        self.upper = upper
+        self.encryption_bit: int | None = None
         self.pa_bits: int | None = None
 
     def pa(self, page: int) -> int:
@@ -100,7 +109,8 @@ class Tree:
         """The tree whose top is table 0."""
         return PageTable(
             self.memory(), self.format, BASE, self.levels,
-            top_entries=self.top_entries, sign_extended=self.sign_extended, pa_bits=self.pa_bits,
+            top_entries=self.top_entries, sign_extended=self.sign_extended, upper=self.upper, pa_bits=self.pa_bits,
+            encryption_bit=self.encryption_bit,
         )  # fmt: skip
 
 
@@ -144,8 +154,12 @@ def trees(draw: st.DrawFn) -> Tree:
     widest = min(format.index_bits + format.concatenated, 64 - format.shift(levels - 1))
     bits = draw(st.one_of(st.none(), st.integers(0, min(widest, 14))))
     pages = draw(st.integers(1, 6))
-    tree = Tree(format, levels, pages, top_entries=None if bits is None else 1 << bits, sign_extended=draw(st.booleans()))
+    half = draw(st.sampled_from(["lower", "both", "upper"]))
+    tops_asked = None if bits is None else 1 << bits
+    tree = Tree(format, levels, pages, top_entries=tops_asked, sign_extended=half == "both", upper=half == "upper")
     tree.pa_bits = draw(st.sampled_from([None, None, 30, 44]))
+    if format.name.startswith("amd"):
+        tree.encryption_bit = draw(st.sampled_from([None, 32, 47, 51]))
     tops = tree.table().top_entries
     for page in range(min(pages, levels) - 1):  # a way down, most of the time
         index = draw(st.integers(0, (len(tree.words[page]) if page else min(tops, len(tree.words[0]))) - 1))

@@ -45,13 +45,14 @@ ALWAYS_READ = ("vtd-first-stage", "amd-v2", "arm-lpae-s1")
 
 
 @st.composite
-def _wanted(draw: st.DrawFn) -> tuple[PageTableFormat, int, bool, list[Mapping]]:
-    """(format, levels, sign extended, mappings) that can be: disjoint, of whole granules, some in large aligned pieces."""
+def _wanted(draw: st.DrawFn) -> tuple[PageTableFormat, int, str, list[Mapping]]:
+    """(format, levels, half of the address space, mappings) that can be: disjoint, of whole granules, some in large aligned pieces."""
     format = draw(st.sampled_from(FORMATS))
     levels = draw(st.integers(max(format.levels[0], 2), format.levels[1]))
-    sign_extended = draw(st.booleans())
+    half = draw(st.sampled_from(["lower", "both", "upper"]))
     bits = min(format.shift(levels), 64, format.iova_bits)
-    end = 1 << bits - (1 if sign_extended else 0)
+    end = 1 << bits - (half == "both")
+    far = draw(st.sampled_from([0, 3 << 50])) if format.high else 0
     iova, found = 0, []
     for _ in range(draw(st.integers(1, 8))):
         size = format.granule << draw(st.one_of(st.integers(0, 4), st.integers(0, 20)))
@@ -61,18 +62,19 @@ def _wanted(draw: st.DrawFn) -> tuple[PageTableFormat, int, bool, list[Mapping]]
         iova += -iova % align
         if iova + size > end:
             break
-        pa = draw(st.integers(0, 1 << 12)) * align + (iova % align)
-        attributes = sum(bit for bit in SAYS[format.name] if draw(st.booleans()))
-        if format.name in ALWAYS_READ or not attributes & (READ | WRITE):
+        pa = draw(st.integers(0, 1 << 12)) * align + (iova % align) + far
+        attributes = sum(bit for bit in SAYS[format.name.removesuffix("-lpa2")] if draw(st.booleans()))
+        if format.name.startswith(ALWAYS_READ) or not attributes & (READ | WRITE):
             attributes |= READ
         if format.name == "riscv-64" and attributes & WRITE:
             attributes |= READ
         found.append(Mapping(iova, pa, size, attributes))
         iova += size
-    if sign_extended:
-        lowest = (1 << 64) - end
-        found = [each if n % 2 else Mapping(each.iova + lowest, each.pa, each.size, each.attributes) for n, each in enumerate(found)]
-    return format, levels, sign_extended, found
+    lowest = (1 << 64) - end
+    moved = {"lower": [], "both": range(0, len(found), 2), "upper": range(len(found))}[half]
+    for n in moved:
+        found[n] = Mapping(found[n].iova + lowest, found[n].pa, found[n].size, found[n].attributes)
+    return format, levels, half, found
 
 
 def _joined(mappings: list[Mapping]) -> list[Mapping]:
@@ -90,15 +92,15 @@ def _joined(mappings: list[Mapping]) -> list[Mapping]:
 @settings(max_examples=120, deadline=None)
 @given(wanted=_wanted(), runs=st.booleans(), small=st.booleans(), skip=st.booleans(), data=st.data())
 def test_what_is_built_is_what_was_asked_for(
-    wanted: tuple[PageTableFormat, int, bool, list[Mapping]], runs: bool, small: bool, skip: bool, data: st.DataObject
+    wanted: tuple[PageTableFormat, int, str, list[Mapping]], runs: bool, small: bool, skip: bool, data: st.DataObject
 ) -> None:
     """With leaves of all sizes, or small ones, in runs or alone, tables that skip levels, tables anywhere: the same mappings, and sound."""
-    format, levels, sign_extended, mappings = wanted
+    format, levels, half, mappings = wanted
     largest = format.granule * 600 if small and sum(each.size for each in mappings) < format.granule << 14 else None
     places = data.draw(st.permutations([(n << 20) + (1 << 40) for n in range(12)]))
     built = build(
-        Arena(size=1 << 32), format, data.draw(st.permutations(mappings)), levels, sign_extended=sign_extended, largest=largest, runs=runs,
-        skip=skip and format.flags & NEXT_LEVEL != 0, at=places,
+        Arena(size=1 << 32), format, data.draw(st.permutations(mappings)), levels, sign_extended=half == "both", upper=half == "upper",
+        largest=largest, runs=runs, skip=skip and format.flags & NEXT_LEVEL != 0, at=places,
     )  # fmt: skip
     assert places[0] == built.top_table
     assert _joined(mappings) == _joined([Mapping(*each) for each in _fields(built)])
@@ -175,6 +177,7 @@ def test_what_cannot_be_built() -> None:
     refused("cannot reach", [Mapping(1 << 48, 0, 0x1000, 3)])
     refused("cannot reach", [Mapping((1 << 48) - 0x1000, 0, 0x2000, 3)])
     refused("cannot reach", [Mapping(1 << 47, 0, 0x1000, 3)], sign_extended=True)
+    refused("cannot reach", [Mapping(1 << 47, 0, 0x1000, 3)], upper=True)
     refused("cannot hold", [Mapping(0, 1 << 52, 0x1000, 3)])
     refused("cannot hold", [Mapping(0, 1 << 48, 0x1000, 3)], "arm-lpae-s1")
     refused("attributes 0x43, of which an entry can say 0x3", [Mapping(0, 0, 0x1000, 3 | COHERENT)], "riscv-64")

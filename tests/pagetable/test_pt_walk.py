@@ -86,6 +86,56 @@ def test_translate_is_what_the_walk_says(tree: Tree, iovas: list[int]) -> None:
         assert got is None or got.iova == iova
 
 
+def test_tables_of_the_upper_half() -> None:
+    """All iovas begin with ones, whichever half of the top table they are in; what begins with zeros is nowhere. Not both ways at once."""
+    tree = Tree(find_format("arm-lpae-s1"), 3, 3, upper=True)
+    tree.words[0][[0, 511]] = encode_pointer(tree.format, tree.pa(1), 1), encode_leaf(tree.format, 7 << 30, 2)
+    tree.words[1][0] = encode_pointer(tree.format, tree.pa(2), 0)
+    tree.words[2][3] = encode_leaf(tree.format, 0x9000, 0)
+    table, base = tree.table(), (1 << 64) - (1 << 39)
+    rows = [(base + 0x3000, 0x9000, 0x1000), ((1 << 64) - (1 << 30), 7 << 30, 1 << 30)]
+    assert rows == [(each.iova, each.pa, each.size) for each in table.walk().mappings]
+    assert (0x9004, None) == (table.translate(base + 0x3004).pa, table.translate(0x3004))  # type: ignore[union-attr]  # it is mapped
+    with pytest.raises(UsageError, match="not both"):
+        PageTable(tree.memory(), tree.format, BASE, 3, sign_extended=True, upper=True)
+
+
+def test_encrypted_tables() -> None:
+    """With AMD's SME, a bit of each address is none of it, in pointers and leaves; of several entries too. Others have none."""
+    for bit in (47, 51):
+        tree = Tree(find_format("amd-v1"), 3, 3)
+        tree.encryption_bit = bit
+        tree.words[0][1] = encode_pointer(tree.format, tree.pa(1), 1) | 1 << bit
+        tree.words[1][0] = encode_pointer(tree.format, tree.pa(2), 0) | 1 << bit
+        tree.words[2][0:2] = encode_leaf(tree.format, 0x9000, 0) | 1 << bit, encode_leaf(tree.format, 0xA000, 0)
+        tree.words[2][4:8] = encode_leaf(tree.format, 0x8000, 0, 2) | 1 << bit
+        start, table = 1 << 30, tree.table()
+        assert [Mapping(start, 0x9000, 0x2000, 3), Mapping(start + 0x4000, 0x8000, 0x4000, 3)] == list(table.walk().mappings)
+        assert [0x203, 3, 0x203] == [each.attributes for each in table.mappings()]
+        assert Mapping(start + 4, 0x9004, 0xFFC, 0x203) == table.translate(start + 4)
+        assert {2: 1, 1: 1, 0: 1} == table.walk().tables
+        tree.encryption_bit = None
+        assert ["table-not-in-memory"] == [each.code for each in tree.table().walk().problems]
+    for name, bit in (("vtd-second-stage", 47), ("amd-v1", 31), ("amd-v2", 52)):
+        with pytest.raises(UsageError, match="encryption bit"):
+            PageTable(tree.memory(), name, BASE, 3, encryption_bit=bit)
+
+
+def test_lpa2() -> None:
+    """52 bits at 4K and 16K: address bits 50 and 51 are in bits 8 and 9; one more level at 4K, and larger blocks."""
+    pa = 0xF_0000_0000_0000
+    for granule, levels, level in ((4096, 5, 3), (16384, 4, 2)):
+        tree = Tree(find_format("arm-lpae-s2-lpa2", granule), levels, 2)
+        tree.words[0][1] = encode_pointer(tree.format, tree.pa(1), level)
+        tree.words[1][0] = encode_leaf(tree.format, pa, level)
+        assert tree.words[1][0] & np.uint64(0x300) == 0x300
+        size = 1 << tree.format.shift(level)
+        assert [Mapping(1 << tree.format.shift(level + 1), pa, size, 3)] == list(tree.table().walk().mappings)
+        assert 52 == tree.table().iova_bits
+    with pytest.raises(UsageError, match="no granule of 0x10000"):
+        find_format("arm-lpae-s1-lpa2", 65536)
+
+
 def test_translate_knows_what_was_noted_elsewhere_in_the_leaf() -> None:
     """The hardware may set dirty in any of the entries that are one leaf. One that is cut short is just its entry."""
     tree = Tree(find_format("amd-v1"), 1, 1)

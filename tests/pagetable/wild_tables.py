@@ -38,8 +38,8 @@ def wild_table(seed: int) -> PageTable:
     top_bits = min(format.index_bits, 64 - format.shift(levels - 1))
     top_entries = 1 << (top_bits if rng.random() < 0.6 else rng.randint(2, top_bits) if top_bits > 2 else top_bits)
     memory = PhysMemory(_joined(regions) if rng.random() < 0.5 else regions)
-    sign_extended = rng.random() < 0.2
-    return PageTable(memory, format, pas[0], levels, top_entries=top_entries, sign_extended=sign_extended)
+    half = rng.random()
+    return PageTable(memory, format, pas[0], levels, top_entries=top_entries, sign_extended=half < 0.2, upper=half > 0.9)
 
 
 def _joined(regions: list[MemoryRegion]) -> list[MemoryRegion]:
