@@ -54,6 +54,7 @@ LINTS = (
     "DS308",
     "DS501",
     "DS503",
+    "DS505",
 )
 """Rules that look at one layout by itself."""
 
@@ -95,6 +96,7 @@ ALL = (
     "DS502",
     "DS503",
     "DS504",
+    "DS505",
     "DS601",
     "DS602",
     "DS603",

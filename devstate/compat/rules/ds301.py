@@ -13,15 +13,19 @@ from __future__ import annotations
 
 from devstate.compat.change import unguarded
 from devstate.compat.rule import Rule
+from devstate.compat.versions import version_of
 from devstate.compat.words import names_text
 from devstate.finding import Severity
+from devstate.layout.baseline import fingerprint
+from devstate.layout.plain import to_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devstate.compat.change import Change, Comparison
     from devstate.finding import Finding
+    from devstate.layout.model import Layout
 
 RULE = Rule("DS301", "layout-changed-without-bump", Severity.ERROR)
 
@@ -38,3 +42,17 @@ def check(comparison: Comparison) -> Iterator[Finding]:
         subjects = names_text(dict.fromkeys(change.subject for change in changes))
         outcomes = max(change.read_old for change in changes), max(change.read_new for change in changes)
         yield RULE.finding(f"{version} did not change, but what it stands for did: {subjects}", where or comparison.name, *outcomes)
+
+
+def shared(formats: Sequence[Layout]) -> Iterator[tuple[Finding, tuple[str, ...]]]:
+    """Layouts of one source that are found at one place, say the same version and are not the same: it was changed in place. Each
+    finding with the names of all of them; what was only posted is apart from what was released."""
+    kin: dict[tuple[str | None, str | None, str], list[Layout]] = {}
+    for layout in formats:
+        if layout.compatible is not None:
+            kin.setdefault((version_of(layout), layout.found_by, layout.status), []).append(layout)
+    for (version, *_), layouts in kin.items():
+        prints = {fingerprint([to_plain(each.root), to_plain(each.structs)]) for each in layouts}
+        if len(prints) > 1:
+            names = tuple(each.name for each in layouts)
+            yield RULE.finding(f"{version} stands for {len(prints)} different layouts: {names_text(names)}", names[0]), names

@@ -15,10 +15,11 @@ from devstate.finding import Outcome, Severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devstate.compat.change import Comparison
     from devstate.finding import Finding
+    from devstate.layout.model import Layout
 
 RULE = Rule("DS304", "compatible-removed-or-renamed", Severity.ERROR, category="READ")
 
@@ -27,3 +28,11 @@ def check(comparison: Comparison) -> Iterator[Finding]:
     """A format without a counterpart."""
     if comparison.new is None and comparison.old is not None:
         yield RULE.finding(f"{comparison.old.name} has no successor", comparison.old.name, Outcome.REFUSED, Outcome.REFUSED)
+
+
+def replaced(formats: Sequence[Layout], known: frozenset[str]) -> Iterator[Finding]:
+    """Formats that replace what no source has: a published format stays readable for ever."""
+    names = known | {name for layout in formats for name in (layout.name, layout.compatible) if name}
+    for layout in formats:
+        if layout.replaces is not None and layout.replaces not in names:
+            yield RULE.finding(f"it replaces {layout.replaces}, which no schema has", layout.name, severity=Severity.WARNING)

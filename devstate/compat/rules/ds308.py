@@ -38,7 +38,10 @@ def check(comparison: Comparison) -> Iterator[Finding]:
 
 def lint(layout: Layout) -> Iterator[Finding]:
     """A format that says neither its version nor where one stands."""
-    if layout.compatible is None and layout.version is None and layout.carrier not in (UNKNOWN, "field:size"):
-        yield RULE.finding("no version covers these bytes: it has no compatible and no version field", layout.name)
+    versioned = layout.compatible is not None or layout.version is not None or layout.versions.kind == "features"
+    if not versioned and layout.carrier not in (UNKNOWN, "field:size"):
+        around = "" if layout.found_by is None else f"; only what leads to it ({layout.found_by}) can tell versions apart"
+        message = f"no version covers these bytes: it has no compatible and no version field{around}"
+        yield RULE.finding(message, layout.name, severity=Severity.INFO if around else Severity.WARNING)
     if not layout.owner:
         yield RULE.finding("it does not say who owns the memory", layout.name, severity=Severity.INFO)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """A type that does not mean the same everywhere.
 
-What       A kernel virtual address, padding that nobody named, an integer that is not aligned, a link to a struct that is not there.
+What       A kernel virtual address, padding that nobody named, an integer that is not aligned, a link to a struct that is not there,
+           an array that nothing counts.
 Why        A pointer of the old kernel is nowhere in the new one; padding leaks what was there, and the next field moves in.
 Example    restored_domain of iommu_domain_ser, a struct iommu_domain *.
 Instead    Physical addresses, named padding, fixed sizes.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from devstate.compat.rule import Rule
 from devstate.finding import Severity
+from devstate.layout.model import ArrayType
 from devstate.layout.passes import run_passes
 
 TYPE_CHECKING = False
@@ -43,6 +45,16 @@ def lint(layout: Layout) -> Iterator[Finding]:
         yield RULE.finding(
             finding.message, _field(finding), severity=Severity.ERROR if worse else finding.severity, offset=finding.location.offset
         )
+    yield from uncounted(layout)
+
+
+def uncounted(layout: Layout) -> Iterator[Finding]:
+    """Flexible arrays that no field counts: a reader can only guess where they end."""
+    for struct in layout.structs:
+        for field in struct.fields:
+            if isinstance(field.type, ArrayType) and field.type.count is None and field.type.counted_by is None:
+                subject = f"{struct.name}.{field.name}"
+                yield RULE.finding("no field counts this array", subject, severity=Severity.WARNING, offset=field.offset)
 
 
 def _field(finding: Finding) -> str:

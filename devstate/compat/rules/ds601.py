@@ -16,10 +16,12 @@ from devstate.finding import Outcome, Severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devstate.compat.change import Comparison
     from devstate.finding import Finding
+    from devstate.layout.converter import Step
+    from devstate.layout.model import Layout
 
 RULE = Rule("DS601", "migration-missing", Severity.ERROR, bump=False, category="READ")
 
@@ -38,3 +40,13 @@ def check(comparison: Comparison) -> Iterator[Finding]:
         reached = names_text(sorted(known - {comparison.old.name})) or "nothing"
         message = f"converters lead from {comparison.old.name} to {reached}, not to {comparison.new.name}"
         yield RULE.finding(message, comparison.new.name, Outcome.REFUSED, Outcome.REFUSED)
+
+
+def unconverted(formats: Sequence[Layout], steps: Sequence[Step]) -> Iterator[Finding]:
+    """Formats that replace another one without a converter from it."""
+    up = {(step.source, step.target) for step in steps if not step.down}
+    for layout in formats:
+        before = [each for each in formats if layout.replaces is not None and layout.replaces in (each.name, each.compatible)]
+        if before and not any((each.name, layout.name) in up for each in before):
+            message = f"no converter leads from {names_text(each.name for each in before)} to it"
+            yield RULE.finding(message, layout.name, severity=Severity.WARNING)
