@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from devstate.finding import Severity
     from devstate.layout.declared import Declared
     from devstate.layout.model import Environment
-    from devstate.layout.registry import Registry
 
 LEVELS = ("info", "warning", "error")
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
@@ -70,6 +69,7 @@ def status_of(report: Report, fail_on: Severity) -> int:
 def report_of(arguments: argparse.Namespace) -> Report:
     """The report over all old sides, and all promises of a window."""
     from devstate.cli.policies import held, jobs_of, restricted, under_policy
+    from devstate.cli.sources import open_in_all
     from devstate.compat.examine import examine, joined
 
     registry = open_registry(arguments.schemas)
@@ -79,7 +79,7 @@ def report_of(arguments: argparse.Namespace) -> Report:
     for job in jobs_of(arguments):
         for word in (job.old, job.new):
             if word not in opened:
-                opened[word] = declared(word, environments, registry, arguments.type)
+                opened[word] = open_in_all(word, environments, registry, arguments.type)
         pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in zip(opened[job.old], opened[job.new], strict=True)]
         direction = arguments.direction if job.pair is None else job.pair.direction
         supported = frozenset() if job.pair is None else job.pair.supported
@@ -98,22 +98,6 @@ def environments_of(arguments: argparse.Namespace) -> list[Environment]:
         raise UsageError(f"the page size is one of {', '.join(map(str, PAGE_SIZES))}, not {arguments.page_size}")
     sizes = PAGE_SIZES if arguments.page_size is None else (arguments.page_size,)
     return [Environment(size, arguments.byte_order) for size in sizes]
-
-
-def declared(word: str, environments: list[Environment], registry: Registry, type_name: str | None) -> list[Declared]:
-    """What a source declares in each environment. What was built was built for one page size: it is read once."""
-    from devstate.cli.sources import open_source
-    from devstate.frozen import replace
-
-    found = [open_source(word, environments[0], registry, type_name)]
-    for environment in environments[1:]:
-        if found[0].kind in ("build", "object"):
-            order = found[0].environment.byte_order
-            other = replace(environment, byte_order=order)
-            found.append(replace(found[0], environment=other, formats=tuple(replace(each, environment=other) for each in found[0].formats)))
-        else:
-            found.append(open_source(word, environment, registry, type_name))
-    return found
 
 
 def write(report: Report, arguments: argparse.Namespace, fail_on: Severity) -> None:

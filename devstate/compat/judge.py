@@ -65,6 +65,7 @@ def judge(comparison: Comparison, direction: str = "both") -> Verdict:
         for finding in rule_module(rule).check(comparison):
             found.append(_with_reaction(comparison, finding, direction))
     found.sort(key=lambda finding: (-finding.severity, -_worst(finding, "both"), finding.rule))
+    found = [_proven(finding, found) for finding in found]
     outcomes = [max([_version_outcome(comparison, newer=newer), *(_side(finding, newer) for finding in found)]) for newer in (True, False)]
     return Verdict(comparison, tuple(found), outcomes[0], outcomes[1], bump_of(comparison))
 
@@ -75,7 +76,29 @@ def _finding(comparison: Comparison, change: Change, direction: str) -> Finding:
     guarded = any(guard.changed for guard in change.guards)
     severity = _severity(comparison, module.RULE.severity, change, outcomes, direction)
     finding: Finding = module.RULE.finding(module.message(change), change.subject, *outcomes, severity, change.offset)
-    return replace(finding, reaction=_reaction(comparison, finding, direction, by_version=guarded or change.struct is None))
+    finding = replace(finding, reaction=_reaction(comparison, finding, direction, by_version=guarded or change.struct is None))
+    return _with_witness(comparison, change, finding, direction)
+
+
+def _with_witness(comparison: Comparison, change: Change, finding: Finding, direction: str) -> Finding:
+    """The finding with its proof, of the worse of the directions that count; one that its proof does not show is taken down."""
+    sides = [(_side(finding, newer), newer) for newer, name in ((True, "read-old"), (False, "read-new")) if direction in ("both", name)]
+    worst, newer = max(sides, key=lambda side: side[0])
+    if worst < Outcome.SHORT:
+        return finding
+    from devstate.compat.witness import witness_of
+
+    witness, harm = witness_of(comparison, change, newer=newer)
+    if not harm and finding.severity is Severity.ERROR:
+        return replace(finding, severity=Severity.WARNING, witness=witness, message=f"{finding.message}; its witness shows no harm")
+    return replace(finding, witness=witness)
+
+
+def _proven(finding: Finding, found: list[Finding]) -> Finding:
+    """A finding that stands for others, with the proof of the worst of them."""
+    if finding.witness is not None or _worst(finding, "both") < Outcome.SHORT:
+        return finding
+    return replace(finding, witness=next((each.witness for each in found if each.witness is not None), None))
 
 
 def _effective(comparison: Comparison, change: Change, *, newer: bool) -> Outcome:

@@ -207,12 +207,27 @@ def element_shape(layout: Layout, kind: TypeLayout) -> Shape:
 
 
 def shape_of(layout: Layout, leaf: Leaf) -> Shape:
-    """How a leaf is read as a whole, its length included."""
+    """How a leaf is read as a whole, its length included. Bits that are whole bytes are the integer of that size."""
     field = leaf.field
     if field.width is not None:
-        return ("bits", field.width)
+        signed = isinstance(field.type, IntType) and field.type.signed
+        if field.width not in (8, 16, 32, 64) or leaf.start % 8:
+            return ("bits", field.width, signed)
+        return (*element_shape(layout, IntType(field.width // 8, signed)), "", (), 1)
     pointer = field.target is not None and field.target.kind == "kernel"
-    return (*element_shape(layout, field.type), "pointer" if pointer else "", length_of(layout, leaf))
+    return (*element_shape(layout, field.type), "pointer" if pointer else "", inner_counts(field.type), length_of(layout, leaf))
+
+
+def inner_counts(kind: TypeLayout) -> tuple[int | None, ...]:
+    """Elements of every dimension of an array but the outermost: what makes one index another place. Rows of raw bytes are such, too."""
+    counts: list[int | None] = []
+    while isinstance(kind, ArrayType):
+        kind = kind.element
+        if isinstance(kind, ArrayType):
+            counts.append(kind.count)
+        elif isinstance(kind, BytesType):
+            counts.append(kind.size)
+    return tuple(counts)
 
 
 def shapes_of(layout: Layout, leaf: Leaf, other: Layout, its: Leaf) -> tuple[Shape, Shape]:
@@ -223,9 +238,9 @@ def shapes_of(layout: Layout, leaf: Leaf, other: Layout, its: Leaf) -> tuple[Sha
     kinds = [plain(innermost(each.field.type)) for each in (leaf, its)]
     if not all(isinstance(kind, IntType) for kind in kinds):
         return one, two
-    return (*element_shape(layout, kinds[0]), one[-2], count_of(leaf.field.type)), (
+    return (*element_shape(layout, kinds[0]), *one[-3:-1], count_of(leaf.field.type)), (
         *element_shape(other, kinds[1]),
-        two[-2],
+        *two[-3:-1],
         count_of(its.field.type),
     )
 
