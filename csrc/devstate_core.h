@@ -405,6 +405,52 @@ struct ds_pt_compare {
  */
 int ds_pt_compare_next(struct ds_pt_compare *compare, struct ds_pt_difference *differences, size_t capacity, size_t *ret);
 
+/*
+ * Where one iova goes: ret is from there to the end of its leaf; its size is 0 when it is not mapped. DS_EMEMORY for a table that is not
+ * in the memory, DS_EINVAL for a root that cannot be.
+ */
+int ds_pt_translate(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t iova, struct ds_pt_extent *ret);
+
+/* ---- a device behind an IOMMU ---- */
+
+struct ds_tlb {
+	uint64_t tag;
+	uint64_t pa;
+};
+
+/* A device's way to memory. tlb is its cache, a power of two of entries, all zero at first; zero it again when tables change. */
+struct ds_dma {
+	const struct ds_memory *memory;	/* is written to */
+	struct ds_pt_root root;
+	struct ds_tlb *tlb;
+	uint32_t tlb_size;
+	uint64_t walks;		/* look-ups that the cache did not have */
+};
+
+/*
+ * Writes size bytes at iova, page by page; ret is how many were written. DS_EFORMAT at a page that is not mapped or not writable,
+ * DS_EMEMORY at one that is mapped to no memory, or whose tables are not there.
+ */
+int ds_dma_write(struct ds_dma *dma, uint64_t iova, const void *data, size_t size, size_t *ret);
+
+/* What a device leaves at each write: the sequence number of the write, and whose it is. */
+struct ds_stamp {
+	uint64_t sequence;
+	uint32_t device;
+	uint32_t check;		/* crc32c of what is before it */
+};
+
+/* Where stamps go: number n to slot n % slots, stride bytes apart from iova on. */
+struct ds_ring {
+	uint64_t iova;
+	uint64_t slots;
+	uint64_t stride;
+	uint32_t device;
+};
+
+/* Writes count stamps, from number first on; ret is how many were written. A status as of ds_dma_write(). */
+int ds_dma_stamps(struct ds_dma *dma, const struct ds_ring *ring, uint64_t first, uint64_t count, uint64_t *ret);
+
 /* ---- coverage: whether memory is inside of ranges ---- */
 
 /*

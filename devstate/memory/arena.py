@@ -3,7 +3,7 @@
 
 Pages are given out first fit from one range of addresses, lowest first, or at an address that the caller names ("pinned", also outside
 that range). What was allocated is what :meth:`Arena.view` shows and :meth:`Arena.save` writes; all else is absent, as in a capture. Nothing
-is ever freed. Untouched pages cost nothing and read as zeros: the range is an anonymous mapping.
+is ever freed. Untouched pages cost nothing and read as zeros: the range is an anonymous mapping, unless the caller gives memory of its own.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Arena:
         page_size: int = 4096,
         byteorder: Literal["little", "big"] = "little",
         source: str = "arena",
+        backing: memoryview | None = None,
     ) -> None:
         if base % page_size or size % page_size or not 0 <= base < base + size <= ADDRESS_END:
             raise EncodeError("arena of no whole pages", pa=base, expected=f"a multiple of {page_size:#x}", found=f"{size:#x}")
@@ -56,12 +57,18 @@ class Arena:
         self._taken = _Runs()
         self._present = _Runs()
         self._starts = [base]
-        self._banks = [(base, self.end, memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)))]
+        self._dirty = backing is not None
+        if backing is None:
+            backing = memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        elif backing.nbytes != size or backing.readonly:
+            raise EncodeError("arena over memory that does not fit", expected=f"{size:#x} writable bytes", found=f"{backing.nbytes:#x}")
+        self._banks = [(base, self.end, backing)]
 
     def alloc(self, size: int | None = None, *, order: int | None = None, align: int | None = None, at: int | None = None) -> PhysAddr:
         """Allocate ``size`` bytes (default one page; rounded up to pages), or the ``1 << order`` pages of a folio, naturally aligned.
 
-        ``align`` is a power of two of at least a page; ``at`` pins the address.
+        ``align`` is a power of two of at least a page; ``at`` pins the address. What the arena chose is zeros; what is pinned in memory
+        that the caller gave stays as it is.
         """
         if order is not None:
             if not 0 <= order <= MAX_ORDER:
@@ -70,6 +77,7 @@ class Arena:
             align = max(align or 0, size)
         length = max(1, -(-(size if size is not None else 1) // self.page_size)) * self.page_size
         step = max(align or 0, self.page_size)
+        chosen = at is None
         if at is None:
             at = self._taken.first_fit(self.base, self.end, length, step)
             if at is None:
@@ -79,6 +87,8 @@ class Arena:
         self._take(at, length)
         self._back(at, at + length)
         self._present.add(at, at + length)
+        if chosen and self._dirty:
+            self.span(at, length)[:] = bytes(length)
         return PhysAddr(at)
 
     def reserve(self, pa: int, size: int) -> None:
