@@ -8,7 +8,8 @@
   ~  IOVA SIZE touched: ...                     nothing differs but what the hardware notes: accessed, dirty
 
 The options say where the tables of A are; those of B are there too, unless an option with --new- says otherwise. Between two formats, only
-reading and writing are compared of the attributes. Exit status 0 when nothing differs, 1 when something does.
+reading and writing are compared of the attributes. Exit status 0 when nothing differs, 1 when something does, 3 when nothing does but
+either is damaged or not all there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import sys
 
 from devstate.cli.inputs import number
-from devstate.cli.pt_input import add_input, add_table, open_memory, open_table
+from devstate.cli.pt_input import add_input, add_table, open_memory, open_table, require_top
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the differences; 1 when there is any. Errors as open_memory() and open_table()."""
-    from devstate.cli.command import FINDINGS, OK
+    """Print the differences; 1 when there is any, 3 when some could not be seen. Errors as open_memory(), open_table(), require_top()."""
+    from devstate.cli.command import FINDINGS, INCOMPLETE, OK
     from devstate.pagetable.compare import compare
 
     old = open_table(arguments, open_memory(arguments, arguments.a))
@@ -56,15 +57,23 @@ def run(arguments: argparse.Namespace) -> int:
         if given is not None:
             setattr(arguments, name, given)
     new = open_table(arguments, old.memory if arguments.b == arguments.a else open_memory(arguments, arguments.b))
+    require_top(old)
+    require_top(new)
     comparison = compare(old, new)
+    for name, count in zip(("A", "B"), comparison.problems, strict=True):
+        if count:
+            print(f"warning: {count} problems in {name}, left out; `devstate pt verify` names them", file=sys.stderr)
     if arguments.json:
         from devstate.report.json import write
 
         rows = [_row(each) for each in comparison]
-        write({"differences": rows, "totals": comparison.totals}, sys.stdout)
+        problems = dict(zip(("old", "new"), comparison.problems, strict=True))
+        write({"differences": rows, "totals": comparison.totals, "problems": problems}, sys.stdout)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(comparison))
-    return FINDINGS if len(comparison) else OK
+    if len(comparison):
+        return FINDINGS
+    return INCOMPLETE if any(comparison.problems) else OK
 
 
 def _row(each: Difference) -> dict[str, object]:

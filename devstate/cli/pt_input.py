@@ -48,6 +48,14 @@ def open_memory(arguments: argparse.Namespace, path: str) -> PhysMemory:
     return opened.memory
 
 
+def require_top(table: PageTable) -> None:
+    """NotInMemoryError when not even the top table is there."""
+    from devstate.errors import NotInMemoryError
+
+    if not table.memory.contains(table.top_table, 8 * table.top_entries):
+        raise NotInMemoryError("the top table is not in the capture", source=table.memory.source, pa=table.top_table)
+
+
 def open_table(arguments: argparse.Namespace, memory: PhysMemory, top: int | None = None) -> PageTable:
     """The tree of tables that the options name; ``top`` stands in for --top. UsageError for what its format does not have."""
     from devstate.pagetable.table import PageTable

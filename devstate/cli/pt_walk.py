@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 
 from devstate.cli.inputs import number
-from devstate.cli.pt_input import add_input, add_table, open_memory, open_table
-from devstate.errors import NotInMemoryError
+from devstate.cli.pt_input import add_input, add_table, open_memory, open_table, require_top
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,11 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the walk; 0, or 1 when --iova is not mapped. Errors as open_memory() and open_table()."""
     table = open_table(arguments, open_memory(arguments, arguments.input))
+    require_top(table)
     if arguments.iova is not None:
         return _translate(table, arguments.iova, as_json=arguments.json)
     walk = table.walk()
-    if not walk.tables:
-        raise NotInMemoryError("the top table is not in the capture", source=table.memory.source, pa=table.top_table)
     if walk.problem_count:
         print(f"warning: {walk.problem_count} problems on the way; `devstate pt verify` names them", file=sys.stderr)
     if arguments.json:

@@ -51,13 +51,15 @@ class Difference:
 class Comparison:
     """The differences, in the order of iovas, as few as there can be: ``rows`` is an array of u64 of shape (n, 7): iova, size, index in
     KINDS, old address and attributes, new address and attributes. What a side does not map is 0 there. ``totals``: bytes by kind.
+    ``problems``: how much is wrong with the old and with the new tables, and left out.
     """
 
-    __slots__ = ("rows", "totals")
+    __slots__ = ("problems", "rows", "totals")
 
-    def __init__(self, rows: numpy.typing.NDArray[numpy.uint64], totals: dict[str, int]) -> None:
+    def __init__(self, rows: numpy.typing.NDArray[numpy.uint64], totals: dict[str, int], problems: tuple[int, int] = (0, 0)) -> None:
         self.rows = rows
         self.totals = totals
+        self.problems = problems
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,13 +75,16 @@ class Comparison:
 def compare(old: PageTable, new: PageTable, attributes: int | None = None) -> Comparison:
     """What ``new`` maps otherwise than ``old``. ``attributes``: those that count; by default all, and of two formats reading and writing.
 
-    Damage in either is left out, as in a walk: ``verify()`` first.
+    Damage in either is left out, as in a walk, but counted.
     """
     if attributes is None:
         attributes = ALL if old.format.name == new.format.name else ACCESS
     roots = [CoreRoot.of(table) for table in (old, new)]
     if roots[0] is None or roots[1] is None:
-        return compare_mappings(old.extents(attributes), new.extents(attributes))
+        found = [table.walk(attributes=attributes) for table in (old, new)]
+        comparison = compare_mappings(found[0].mappings, found[1].mappings)
+        comparison.problems = found[0].problem_count, found[1].problem_count
+        return comparison
     walks = [
         CoreWalk(root, budget=budget(table), merge=True, attributes=attributes)
         for root, table in zip(roots, (old, new), strict=True)
@@ -103,7 +108,8 @@ def _in_core(walks: list[CoreWalk]) -> Comparison:
         if used[0] < CHUNK:
             break
     totals = {kind: size for kind, size in zip(KINDS, state.totals, strict=True) if size}
-    return Comparison(np.concatenate(chunks), totals)
+    problems = walks[0].state.problems.count, walks[1].state.problems.count
+    return Comparison(np.concatenate(chunks), totals, problems)
 
 
 def compare_mappings(old: Mappings, new: Mappings) -> Comparison:
@@ -162,4 +168,3 @@ def _goes_on(last: list[int], row: list[int]) -> bool:
         return False
     old_follows, new_follows = old_pa + size == row[3], new_pa + size == row[5]
     return (old_follows or KINDS[kind] == "only-new") and (new_follows or KINDS[kind] == "only-old")
-

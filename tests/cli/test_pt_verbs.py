@@ -11,7 +11,7 @@ import pytest
 from runner import CLI, Runner
 
 from devstate.cli import pt
-from devstate.cli.command import FINDINGS, OK, UNUSABLE
+from devstate.cli.command import FINDINGS, INCOMPLETE, OK, UNUSABLE
 from devstate.memory.arena import Arena
 from devstate.pagetable.build import build
 from devstate.pagetable.formats import NAMES
@@ -166,6 +166,24 @@ def test_diff(run: Runner, tmp_path: Path) -> None:
     same = run("pt", "diff", *old, tmp_path / "a.core", tmp_path / "a.core")
     assert (OK, "") == (same.status, same.out)
     assert "+ 0x0 0x1000 -> 0x1000 rw" == run("pt", "diff", *old, tmp_path / "b.core", tmp_path / "a.core").lines[0]
+
+
+def test_diff_of_what_is_not_all_there(run: Runner, tmp_path: Path) -> None:
+    """Equal as far as one can see is not equal: status 3. Without a top table there is nothing to compare."""
+    arena = Arena()
+    table = build(arena, "vtd-second-stage", [Mapping(0, 0x7000, 0x1000, 3), Mapping(1 << 30, 0x9000, 0x1000, 3)], 3)
+    arena.span(table.top_table, 8)[:] = (0x12345003).to_bytes(8, "little")
+    arena.save(str(tmp_path / "t.core"))
+    words = ["--format", "vtd-second-stage", "--levels", 3, tmp_path / "t.core", tmp_path / "t.core"]
+    outcome = run("pt", "diff", "--top", f"{table.top_table:#x}", *words)
+    assert (INCOMPLETE, "") == (outcome.status, outcome.out)
+    assert "warning: 1 problems in A, left out; `devstate pt verify` names them" == outcome.err.splitlines()[0]
+    document = run("pt", "diff", "--top", f"{table.top_table:#x}", *words, "--json").json
+    valid(document, "diff")
+    assert {"old": 1, "new": 1} == document["problems"]
+    outcome = run("pt", "diff", "--top", "0x5000", *words)
+    assert (UNUSABLE, "") == (outcome.status, outcome.out)
+    assert "pa 0x5000: the top table is not in the capture" in outcome.err
 
 
 def test_diff_of_tables_elsewhere(run: Runner, tmp_path: Path) -> None:
