@@ -111,6 +111,10 @@ class BtfError(DecodeError):
     """A BTF section is malformed."""
 
 
+class HeaderError(DecodeError):
+    """C that a compiler refuses, or that says something other than it seems to. ``source`` is ``FILE:LINE:COLUMN`` where one is known."""
+
+
 class EncodeError(LocatedError):
     """A value cannot be written in the format that was asked for."""
 

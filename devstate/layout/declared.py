@@ -20,7 +20,8 @@ class Declared:
     """``origin`` is the source as the user named it; ``kind`` one of schemas, baselines, headers, build, object, manifest, machine.
 
     ``places`` are (subject, location), where a subject is a layout's name, ``STRUCT``, ``STRUCT.FIELD``, a constant or a macro; ``missing``
-    says what could not be found out: evidence that is not there is never a pass.
+    says what could not be found out: evidence that is not there is never a pass. ``owners`` are (struct, macro): the version that the
+    comment above a struct says must change with it, whether there is such a macro or not.
     """
 
     origin: str
@@ -29,6 +30,7 @@ class Declared:
     formats: tuple[Layout, ...]
     places: tuple[tuple[str, Location], ...] = ()
     missing: tuple[str, ...] = ()
+    owners: tuple[tuple[str, str], ...] = ()
 
     def place(self, subject: str) -> Location | None:
         """Where a subject stands: its own line, or that of the longest part of its name that has one; None when no part has."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from devstate.errors import UsageError
 from devstate.finding import Location
 from devstate.layout.declared import Declared
-from devstate.layout.model import Environment, Layout, StructLayout
+from devstate.layout.model import Environment
 from devstate.source.btf import Btf
 from devstate.source.btf_composite import btf_structs
+from devstate.source.known import bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,19 +27,11 @@ def open_compiled(path: str, environment: Environment, *, type_name: str | None,
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     environment = Environment(environment.page_size, btf.byte_order)
     if type_name is not None:
-        return Declared(path, "build", environment, (bare(type_name, btf_structs(btf, [type_name]), environment, path),))
+        return Declared(path, "build", environment, (bare(type_name, type_name, btf_structs(btf, [type_name]), environment, path),))
     roots: dict[str, None] = {}
     for name in registry.summaries:
         root = registry.layout(name, environment).root
         if isinstance(root, str) and btf.find(root):
             roots[root] = None
-    formats = tuple([bare(root, btf_structs(btf, [root]), environment, path) for root in roots])
+    formats = tuple([bare(root, root, btf_structs(btf, [root]), environment, path) for root in roots])
     return Declared(path, "build", environment, formats, tuple((each.name, Location(path)) for each in formats))
-
-
-def bare(name: str, structs: tuple[StructLayout, ...], environment: Environment, source: str) -> Layout:
-    """Structs of which nobody knows the version, as one layout with the root ``name``."""
-    return Layout(
-        name=name, compatible=None, variant="", status="project", source=source, doc="", root=name, structs=structs,
-        environment=environment, carrier="unknown",
-    )  # fmt: skip

@@ -58,11 +58,13 @@ class Member:
     width: int | None = None
     doc: str = ""
     counted_by: str | None = None
+    line: int | None = None
 
 
 @frozen
 class Composite:
-    """A struct or union (``keyword``). ``packed`` and ``align`` are None where the source does not say."""
+    """A struct or union (``keyword``). ``packed`` and ``align`` are None where the source does not say, and so are ``file``
+    and ``line``, where it is declared."""
 
     name: str
     keyword: str
@@ -71,3 +73,5 @@ class Composite:
     align: int | None = None
     packed: bool | None = None
     doc: str = ""
+    file: str | None = None
+    line: int | None = None

@@ -12,6 +12,7 @@ Everything is iterative and bounded. The names of structs that are two different
 from __future__ import annotations
 
 from devstate.errors import LimitError
+from devstate.finding import Location
 from devstate.frozen import replace
 from devstate.layout.model import (
     Arm,
@@ -46,7 +47,8 @@ POINTER = TargetLayout("kernel")
 
 
 class Laying:
-    """One run: collects the structs that it meets. ``big`` says that the machine is big-endian."""
+    """One run: collects the structs that it meets, and in ``places`` where they and their fields are declared. ``big``: the machine is
+    big-endian."""
 
     def __init__(self, source: CompositeSource, *, big: bool = False) -> None:
         self.source, self.big = source, big
@@ -55,6 +57,7 @@ class Laying:
         self.structs: dict[Hashable, StructLayout] = {}
         self.inner: dict[Hashable, list[Hashable]] = {}
         self.made: dict[Hashable, Composite] = {}
+        self.places: dict[str, Location] = {}
         self.left = 0
         self.aligns: dict[Hashable, int] = {}
 
@@ -111,12 +114,20 @@ class Laying:
         whole = (Member("", 0, ValueType("union", composite.size, inner=key)),)
         members = whole if composite.keyword == "union" else composite.members
         flat = self.flatten(members, name, "struct")
+        self.note(name, composite, composite.line)
+        for member in flat:
+            self.note(f"{name}.{member.name}", composite, member.line)
         fields = [self.field(key, name, member, composite.size) for member in flat]
         fields = with_gaps(fields, composite.size)
         packed = composite.packed if composite.packed is not None else self.is_packed(composite.size, flat)
         align = composite.align or (1 if packed else max((self.align(member.type) for member in flat), default=1))
         flexible = bool(fields) and is_open(fields[-1].type)
         return StructLayout(name, composite.size, align, packed, tuple(fields), flexible, composite.doc)
+
+    def note(self, subject: str, composite: Composite, line: int | None) -> None:
+        """Keep where something is declared, when the source says it."""
+        if composite.file is not None and line is not None:
+            self.places.setdefault(subject, Location(composite.file, line=line))
 
     # Members
 
@@ -221,6 +232,7 @@ class Laying:
         composite = self.composite(inner)
         arms = []
         for member in self.flatten(composite.members, path, "union"):
+            self.note(f"{path}.{member.name}", composite, member.line)
             if member.width is None:
                 arms.append(Arm(member.name, None, self.type(key, f"{path}.{member.name}", member, depth + 1)))
                 continue

@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 
 from devstate.errors import UsageError
+from devstate.frozen import frozen
 from devstate.layout.declared import Declared
 from devstate.layout.release import parse_release, writes
 
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
     from devstate.layout.registry import Registry
 
 ELF, ZSTD, BTF_MAGICS = b"\x7fELF", b"\x28\xb5\x2f\xfd", (b"\x9f\xeb", b"\xeb\x9f")
+
+
+@frozen
+class Asked:
+    """What the user asked for besides the source itself."""
+
+    type_name: str | None
+    registry: Registry
+    include: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
 
 def open_layouts(
@@ -44,10 +55,8 @@ def open_layouts(
     A build or an object file has a byte order of its own: the result's ``environment`` says which. UsageError when there is no such
     source, DecodeError when it cannot be read as what it is.
     """
-    if os.path.isdir(text):
-        return _open_directory(text, environment, type_name, registry)
     if os.path.exists(text):
-        return _open_file(text, environment, type_name, registry)
+        return _open_path(text, environment, Asked(type_name, registry, include, defines))
     if "/" in text or text.endswith((".json", ".msgpack", ".py", ".h", ".c", ".o", ".btf", ".ko")):
         raise UsageError(f"{text}: no such file or directory")
     return _open_name(text, environment, registry)
@@ -66,22 +75,20 @@ def _open_name(text: str, environment: Environment, registry: Registry) -> Decla
     return Declared(text, "schemas", environment, tuple(registry.layout(name, environment) for name in names))
 
 
-def _open_directory(path: str, environment: Environment, type_name: str | None, registry: Registry) -> Declared:
-    from devstate.source.written import open_baselines, open_schemas
+def _open_path(path: str, environment: Environment, asked: Asked) -> Declared:
+    from devstate.source.written import open_baselines, open_json, open_schemas
 
-    names = sorted(os.listdir(path))
-    if "__init__.py" in names:
-        return open_schemas(path, environment)
-    if any(name.endswith(".json") for name in names):
-        return open_baselines(path, environment)
-    raise UsageError(f"{path}: neither schemas, baselines nor C headers are in there")
-
-
-def _open_file(path: str, environment: Environment, type_name: str | None, registry: Registry) -> Declared:
-    from devstate.source.written import open_json, open_schemas
-
+    if os.path.isdir(path):
+        names = sorted(os.listdir(path))
+        if "__init__.py" in names:
+            return open_schemas(path, environment)
+        if any(name.endswith(".json") for name in names):
+            return open_baselines(path, environment)
+        return _headers(path, environment, asked)
     if path.endswith(".py"):
         return open_schemas(path, environment)
+    if path.endswith((".h", ".c")):
+        return _headers(path, environment, asked)
     try:
         with open(path, "rb") as file:
             head = file.read(4)
@@ -90,5 +97,11 @@ def _open_file(path: str, environment: Environment, type_name: str | None, regis
     if head in (ELF, ZSTD) or head[:2] in BTF_MAGICS:
         from devstate.source.compiled import open_compiled
 
-        return open_compiled(path, environment, type_name=type_name, registry=registry)
-    return open_json(path, environment, registry)
+        return open_compiled(path, environment, type_name=asked.type_name, registry=asked.registry)
+    return open_json(path, environment, asked.registry)
+
+
+def _headers(path: str, environment: Environment, asked: Asked) -> Declared:
+    from devstate.source.header_formats import open_headers
+
+    return open_headers(path, environment, registry=asked.registry, include=asked.include, defines=asked.defines)
