@@ -16,6 +16,7 @@ VERBS = {
     "build": "make the handover that a spec describes, for tests and training",
     "mutate": "write a handover with a field damaged, and say which",
     "lint": "judge one set of formats by itself: types, holes, pointers, page sizes, docs, owners",
+    "baseline": "check what is declared against the committed layouts, or write down what is new",
     "compat": "say whether two kernels understand each other's state, and what happens if not",
     "manifest": "write down which formats a kernel build writes and reads",
     "predict": "say whether this host may jump from one kernel to another, and what happens if not",
