@@ -53,6 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     report = report_of(arguments)
     fail_on = Severity[arguments.fail_on.upper()]
     write(report, arguments, fail_on)
+    if arguments.witness is not None:
+        from devstate.cli.witnesses import write_witnesses
+
+        write_witnesses(report, arguments.witness)
     return status_of(report, fail_on)
 
 
@@ -146,13 +150,13 @@ def document(report: Report, fail_on: Severity) -> dict[str, Any]:
 
 
 def rule_name(rule: str) -> str:
-    """The name of a rule; of what is said about policies and promises, which of the two it is."""
+    """The name of a rule; of what is said about policies, promises and baselines, which of them it is."""
     from devstate.compat.judge import rule_module
     from devstate.compat.rules import ALL
 
     if rule in ALL:
         return str(rule_module(rule).RULE.name)
-    return "promise" if rule.startswith("window-") else "policy"
+    return {"window": "promise", "baseline": "baseline"}.get(rule.partition("-")[0], "policy")
 
 
 def advice_text(report: Report) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SHIPPED = "shipped"
 """The word for every format of the registry."""
 
+BASELINE_MAX = 16 << 20
+"""Bytes of one baseline: a hundred times the largest that is shipped."""
+
 
 def open_source(word: str, environment: Environment, registry: Registry, type_name: str | None = None) -> Declared:
     """What ``word`` declares in ``environment``. Errors as open_layouts()."""
@@ -36,3 +39,18 @@ def open_in_all(word: str, environments: list[Environment], registry: Registry, 
         else:
             found.append(open_source(word, environment, registry, type_name))
     return found
+
+
+def add_baseline(registry: Registry, path: str) -> None:
+    """Take the layouts of one baseline file into ``registry``. UsageError or DecodeError when it is none."""
+    from devstate.errors import DecodeError, UsageError
+    from devstate.layout.baseline import layouts_of_baseline
+
+    try:
+        with open(path, "rb") as file:
+            layouts = layouts_of_baseline(file.read(BASELINE_MAX + 1), path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if not layouts:
+        raise DecodeError("no layout is in there", source=path, expected="a baseline")
+    registry.add_layouts(layouts)

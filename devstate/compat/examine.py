@@ -25,18 +25,20 @@ if TYPE_CHECKING:
     Sides = tuple[Declared, Declared]
     Key = tuple[str, str, str, str, int]
     """Both formats, the rule, the subject, and which of several findings of this rule about it."""
+    Found = tuple[str, Finding, FormatPair]
 
 
 @frozen
 class Entry:
     """One finding where it belongs: ``old`` and ``new`` are the names of the formats, ``against`` the old sources that it was found
-    against, ``only`` the environments in words, empty when it is found in all."""
+    against, ``only`` the environments in words, empty when it is found in all; ``pair`` are the layouts, in one of these environments."""
 
     finding: Finding
     old: str
     new: str
     against: tuple[str, ...]
     only: tuple[str, ...] = ()
+    pair: FormatPair | None = None
 
 
 @frozen
@@ -104,7 +106,7 @@ class Examination:
 
     def __init__(self, direction: str, supported: frozenset[str], *, whole: bool = True) -> None:
         self.direction, self.supported, self.whole = direction, supported, whole
-        self.found: dict[Key, list[tuple[str, Finding]]] = {}
+        self.found: dict[Key, list[Found]] = {}
         self.outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, Outcome]]] = {}
         self.advice: dict[tuple[str, str], Advice] = {}
         self.missing: dict[str, None] = {}
@@ -128,7 +130,7 @@ class Examination:
                     continue
                 key = (*pair.names, finding.rule, finding.location.path or "", 0)
                 seen[key] = nth = seen.get(key, -1) + 1
-                self.found.setdefault((*key[:4], nth), []).append((word, placed(finding, old, new, pair)))
+                self.found.setdefault((*key[:4], nth), []).append((word, placed(finding, old, new, pair), pair))
 
     def report(self, old: str, new: str, environments: int) -> Report:
         """All of it; ``old`` and ``new`` are the sources as the user named them."""
@@ -181,14 +183,14 @@ def _format_place(declared: Declared, pair: FormatPair) -> Location | None:
     return next((place for place in map(declared.place, [*names, *roots]) if place is not None), None)
 
 
-def _entry(key: Key, found: list[tuple[str, Finding]], environments: int, against: str) -> Entry:
+def _entry(key: Key, found: list[Found], environments: int, against: str) -> Entry:
     """One entry of a finding that was made in some environments."""
-    where = [word for word, _ in found]
-    finding = max((each for _, each in found), key=lambda each: (each.severity, _worst(each)))
+    where = [word for word, _, _ in found]
+    _, finding, pair = max(found, key=lambda each: (each[1].severity, _worst(each[1])))
     if len(where) == environments:
-        return Entry(finding, key[0], key[1], (against,))
+        return Entry(finding, key[0], key[1], (against,), (), pair)
     finding = replace(finding, message=f"{finding.message} (only with {' and '.join(where)})")
-    return Entry(finding, key[0], key[1], (against,), tuple(where))
+    return Entry(finding, key[0], key[1], (against,), tuple(where), pair)
 
 
 def _differing(outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, Outcome]]], against: str) -> list[Entry]:

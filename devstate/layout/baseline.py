@@ -10,9 +10,10 @@ The running tool reads ``compiled.msgpack`` beside them, which is the same conte
 
 from __future__ import annotations
 
+from devstate.errors import DecodeError
 from devstate.frozen import replace
 from devstate.layout.model import PAGE_SIZES, Environment, FieldLayout, Layout
-from devstate.layout.plain import to_plain
+from devstate.layout.plain import layout_from_plain, to_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,3 +70,15 @@ def canonical(plain: Any) -> str:
     import json
 
     return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+
+def layouts_of_baseline(data: bytes, source: str) -> dict[int, Layout]:
+    """The layouts of a baseline file by page size, little endian. DecodeError when it is not of that form."""
+    import json
+
+    try:
+        groups = [(each["page_sizes"], each["layout"]) for each in json.loads(data)["layouts"]]
+        each = [(int(size), plain) for sizes, plain in groups for size in sizes]
+        return {size: layout_from_plain(plain | {"environment": {"page_size": size}}) for size, plain in each}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DecodeError(f"not a baseline: {error}", source=source, expected="{name, fingerprint, layouts}") from error

@@ -16,11 +16,12 @@ import os
 from devstate.errors import DecodeError, UsageError
 from devstate.frozen import frozen, replace
 from devstate.layout.baseline import big_endian
-from devstate.layout.model import Environment, Layout
-from devstate.layout.plain import layout_from_plain
+from devstate.layout.model import PAGE_SIZES, Environment, Layout
+from devstate.layout.plain import layout_from_plain, to_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from devstate.layout.converter import Step
@@ -45,6 +46,15 @@ class Summary:
     found_by: str | None
     carrier: str
     structs: tuple[str, ...]
+
+
+def summary_of(layout: Layout) -> Summary:
+    """The line for one layout."""
+    return Summary(
+        layout.name, layout.compatible, layout.status, layout.since, layout.until,
+        layout.struct().size if isinstance(layout.root, str) else None, layout.source, layout.doc, layout.found_by, layout.carrier,
+        tuple(struct.name for struct in layout.structs),
+    )  # fmt: skip
 
 
 class Registry:
@@ -100,6 +110,16 @@ class Registry:
             raise DecodeError(
                 f"not a compiled schema file: {error}", source=source, expected=f"version {COMPILED_VERSION}", advice="run `make gen`"
             ) from error
+
+    def add_layouts(self, layouts: Mapping[int, Layout]) -> None:
+        """Take in one format from its layouts by page size, little endian; sizes that are not given are laid out as the first one."""
+        import msgpack
+
+        first = next(iter(layouts.values()))
+        packed = {size: msgpack.packb(to_plain(layout)) for size, layout in layouts.items()}
+        self._packed[first.name] = {PAGE_SIZES[0]: next(iter(packed.values()))} | packed
+        self.summaries[first.name] = summary_of(first)
+        self._names.clear()
 
     def _take_converters(self, plain: Any) -> None:
         """Take in converters; one between the same two schemas is replaced."""
