@@ -43,11 +43,11 @@ def add_environment(parser: argparse._ActionsContainer) -> None:
     sizes = ", ".join(map(str, PAGE_SIZES))
     parser.add_argument("--page-size", metavar="BYTES", type=number, help=f"page size of the kernel that wrote it: {sizes}")
     parser.add_argument("--byte-order", choices=("little", "big"), help="byte order of that kernel, where the input does not say")
-    parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="a file or package with your own schemas, or a baseline")
+    parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="your own schemas: a file, a package or a baseline")
 
 
 def open_registry(paths: list[str]) -> Registry:
-    """The shipped formats and those in ``paths``, in Python or as baselines. UsageError, DecodeError or SchemaError when they cannot be had."""
+    """The shipped formats and those in ``paths``. UsageError, DecodeError or SchemaError when these cannot be loaded."""
     from devstate.layout.registry import Registry
 
     registry = Registry.shipped()
