@@ -19,6 +19,7 @@ from devstate.handover.convert_room import kept_blocks, window
 from devstate.handover.convert_spec import Carrying
 from devstate.handover.reach import content_edges, present
 from devstate.handover.rebuild import spec_of
+from devstate.handover.spec import Forms
 from devstate.memory.arena import Arena
 
 TYPE_CHECKING = False
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
     from devstate.handover.build import Built
     from devstate.handover.convert_spec import Dropped
     from devstate.handover.model import Handover
-    from devstate.handover.spec import Forms, Spec
+    from devstate.handover.spec import Spec
     from devstate.layout.converter import Step
+
+NO_FORMATS: Mapping[str, str] = {}
 
 
 @frozen
 class Conversion:
     """A plan: the spec that will be built, the converters on the way, what is lost, and what is said anew. :func:`carry_out` builds it.
 
+    ``given`` are the forms that it had, ``own`` the formats of files and clients that are converted by themselves, by the one they had;
     ``moved`` are the paths of files and clients whose records are made anew.
     """
 
@@ -45,6 +49,8 @@ class Conversion:
     dropped: tuple[Dropped, ...]
     notes: tuple[str, ...] = ()
     moved: frozenset[str] = frozenset()
+    given: Forms = Forms("")
+    own: Mapping[str, str] = NO_FORMATS
 
 
 def convert(handover: Handover, forms: Forms, own: Mapping[str, str] | None = None) -> Conversion:
@@ -60,7 +66,8 @@ def convert(handover: Handover, forms: Forms, own: Mapping[str, str] | None = No
     pins = {place: pa for place, pa in spec.pins.items() if _stays(place, handover, spec, carrying)}
     per_list = spec.per_list if made.forms.kho == spec.forms.kho else _per_list(handover)
     made = replace(made, pins=pins, per_list=per_list, preserved=())
-    return Conversion(handover, made, tuple(steps), tuple(carrying.dropped), tuple(carrying.notes), frozenset(carrying.moved))
+    losses, notes, moved = tuple(carrying.dropped), tuple(carrying.notes), frozenset(carrying.moved)
+    return Conversion(handover, made, tuple(steps), losses, notes, moved, spec.forms, own)
 
 
 def carry_out(conversion: Conversion) -> Built:
