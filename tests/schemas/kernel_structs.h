@@ -444,4 +444,6 @@ struct ds_pages_form { u64 mask, rest; } PACKED;
 struct ds_pages_trailer { u32 magic, chunks; u64 pages, size, levels[8]; u32 chain, crc; } PACKED;
 #endif
 
+#include "iommu_structs.h"
+
 #endif

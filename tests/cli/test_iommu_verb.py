@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""devstate iommu: arguments, registers, the document and its schema, text, findings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from runner import Runner
+
+from devstate.cli.command import FINDINGS, OK, UNUSABLE
+from devstate.memory.arena import Arena
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "iommu.schema.json"
+
+
+@pytest.fixture
+def intel(shipped: Path) -> Path:
+    """A unit in legacy mode."""
+    return shipped / "iommu" / "intel48.core.zst"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("amd", "amd"), ("arm", "smmuv3"), ("intel-fs", "vtd"), ("intel48", "vtd")])
+def test_the_document(run: Runner, any_captures: Path, name: str, kind: str) -> None:
+    """It keeps to its schema, and registers may come from a truth file."""
+    base = any_captures / "iommu" / name
+    truth = json.loads(Path(f"{base}.truth.json").read_text())
+    words = [f"{base}.core.zst", "--unit", kind, "--root", truth["root_table_pa"], "--registers", f"{base}.truth.json", "--json"]
+    outcome = run("iommu", *words)
+    assert (OK, "") == (outcome.status, outcome.err)
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(outcome.json, schema)
+    assert [each["mappings"] for each in truth["domains"]] == [each["mappings"] for each in outcome.json["domains"]]
+    short = run("iommu", *words, "--no-mappings").json
+    jsonschema.validate(short, schema)
+    assert short["domains"] == [{key: value for key, value in each.items() if key != "mappings"} for each in outcome.json["domains"]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["RTADDR=0x268c000", "IRTA=0x1e0000f"],
+        ["--root", "0x268c000", "--register", "RTADDR=0x268c000", "--register", "irta=0x1e0000f"],
+        ["--rtaddr", "0x268c000", "--irta", "0x1e0000f"],
+        ["dmar_rtaddr_reg=0x268c000", "DMAR_IRTA_REG=0x1e0000f"],
+        ["--root", "0x268c000", "rt=0x268c000", "IRT=0x1e0000f"],
+    ],
+)
+def test_ways_to_give_registers(run: Runner, intel: Path, words: list[str]) -> None:
+    """Words, options and names: each gives the same."""
+    found = run("iommu", intel, "--unit", "vtd", *words, "--json").json
+    assert {"RTADDR": "0x268c000", "IRTA": "0x1e0000f"} == found["registers"]
+    assert (12, 11, []) == (len(found["interrupt_remapping"]["used"]), len(found["devices"]), found["assumed"])
+
+
+def test_a_root_may_be_the_register(run: Runner, shipped: Path) -> None:
+    """Low bits make it one: RTADDR's scalable mode."""
+    found = run("iommu", shipped / "iommu" / "intel-fs.core.zst", "--unit", "vtd", "--root", "0x2660400", "--json").json
+    assert ("scalable", "0x2660000", 11) == (found["mode"], found["root_table_pa"], len(found["devices"]))
+
+
+def test_text(run: Runner, intel: Path) -> None:
+    """The unit, its registers, a line a device, its domains, its interrupt entries."""
+    lines = run("iommu", intel, "--unit", "vtd", "--root", "0x268c000", "--irta", "0x1e0000f").lines
+    assert "unit       vtd, legacy, root table 0x268c000" == lines[0]
+    assert "device     0000:00:04.0 domain 6 vtd-second-stage, 4 levels, top table 0x2b28000" in lines
+    at = lines.index("domain     6 vtd-second-stage, 4 levels, top table 0x2b28000")
+    assert [
+        "  devices  0000:00:04.0 0000:00:05.0",
+        "  mapped   6668144640 bytes in 4173 extents, 74 tables",
+        "  leaves   19261 of 0x1000, 1094 of 0x200000, 4 of 0x40000000",
+    ] == lines[at + 1 : at + 4]
+    assert "interrupts table 0x1e00000, 65536 entries of 16 bytes, 12 in use" in lines
+    assert "  entry    17 remapped vector 0x21 to 0x100, from 0000:00:01.0: 0x10000210009 0x40008" in lines
+
+
+def test_verify(run: Runner, intel: Path) -> None:
+    """Nothing is wrong with a real unit: no output, status 0."""
+    outcome = run("iommu", intel, "--unit", "vtd", "--root", "0x268c000", "--irta", "0x1e0000f", "--verify")
+    assert (OK, "", "") == (outcome.status, outcome.out, outcome.err)
+
+
+def test_verify_names_what_is_wrong(run: Runner, tmp_path: Path) -> None:
+    """A finding with its place, status 1; the same as JSON."""
+    arena = Arena()
+    root = arena.alloc(4096)
+    arena.write(root, (root + 0x5000 | 3).to_bytes(8, "little"))
+    arena.save(str(tmp_path / "t.core"))
+    words = [tmp_path / "t.core", "--unit", "vtd", "--rtaddr", f"{root:#x}", "--verify"]
+    outcome = run("iommu", *words)
+    assert FINDINGS == outcome.status
+    place = f"{root:#x}: root table: vtd_root_entry.reserved1"
+    assert f"{place}: error[iommu-reserved-bits]: reserved bits are set; expected 0; found 0x1" in outcome.out
+    rules = [each["rule"] for each in run("iommu", *words, "--json").json["findings"]]
+    assert ["iommu-reserved-bits", "iommu-table-not-in-memory"] == rules
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--unit", "vtd"], "say where the root table is: --root, or register RTADDR"),
+        (["--unit", "vtd", "--root", "0x268c000", "RTADDR=0x1000"], "register RTADDR says that the root table is at 0x1000, not"),
+        (["--unit", "vtd", "--root", "0x268c001", "RTADDR=0x268c000"], "0x268c001 is no address of a root table"),
+        (["--unit", "vtd", "IRTA"], "a register is given as NAME=VALUE"),
+        (["--unit", "vtd", "IRTA=x"], "a register is given as NAME=VALUE"),
+        (["--unit", "vtd", "=1"], "a register is given as NAME=VALUE"),
+        (["--unit", "vtd", "IRTA=1", "irta=2"], "register IRTA is given twice: 0x1 and 0x2"),
+        (["--unit", "riscv", "--root", "0"], "invalid choice: 'riscv'"),
+        (["--unit", "vtd", "--root", "0", "--segment", "0x10000"], "a PCI segment has 16 bits"),
+        (["--unit", "vtd", "--registers", __file__], "no file of registers"),
+        (["--unit", "vtd", "--registers", "/nowhere.json"], "No such file"),
+    ],
+)
+def test_wrong_usage(run: Runner, intel: Path, words: list[str], message: str) -> None:
+    """One line that says what to do, status 2."""
+    outcome = run("iommu", intel, *words)
+    assert (UNUSABLE, "", 1) == (outcome.status, outcome.out, len(outcome.err.splitlines()))
+    assert message in outcome.err
+
+
+def test_help_documents_every_register(run: Runner) -> None:
+    """Each that is read, and what is taken for granted without it."""
+    from devstate.handover.iommu.registers import USED
+
+    text = run("iommu", "--help").out
+    assert [name for names in USED.values() for name in names if f" {name} " not in text and name != "ECAP"] == []
