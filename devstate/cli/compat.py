@@ -87,7 +87,7 @@ def report_of(arguments: argparse.Namespace) -> Report:
         pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in zip(opened[job.old], opened[job.new], strict=True)]
         direction = arguments.direction if job.pair is None else job.pair.direction
         supported = frozenset() if job.pair is None else job.pair.supported
-        report = examine(pairs, direction=direction, supported=supported, type_name=arguments.type)
+        report = examine(pairs, direction=direction, supported=supported, type_name=arguments.type, registry=registry)
         reports.append(held(report, job, arguments.window, registry))
         sides += pairs
     return under_policy(reports[0] if len(reports) == 1 else joined(reports), arguments, sides)

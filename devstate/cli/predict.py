@@ -86,6 +86,7 @@ def plain(prediction: Prediction, status: int) -> dict[str, Any]:
                 "outcome": str(each.outcome),
                 "reaction": each.reaction,
                 "reasons": [{"code": code, "text": text} for code, text in each.reasons],
+                "advice": list(each.advice),
             }
             for each in prediction.components
         ],
@@ -102,5 +103,6 @@ def lines(old: str, new: str, prediction: Prediction) -> list[str]:
     for each in prediction.components:
         why = "; ".join(text for _, text in each.reasons)
         rows.append(f"  {each.name:{width}}  {each.verdict!s:8} {each.outcome!s:7} {each.reaction:14} {why}")
+        rows += [f"  {'':{width}}  {line}" for line in each.advice]
     rows += [f"  incomplete: {each}" for each in prediction.incomplete]
     return [printable(row) for row in rows]

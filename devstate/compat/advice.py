@@ -81,7 +81,7 @@ def _edit(new: Layout, owner: Guard | None, subjects: list[str]) -> list[str]:
     following = next_version(was)
     if owner.where:
         return [f'the next version of {owner.where} is "{following}": its node says compatible="{following}"', *_beside(new, None)]
-    stub = f"def {_identifier(was)}_to_{_identifier(following)}(old): ...    # the converter: total on what {was} allows"
+    stub = f'CONVERTERS = [Converter("{was}", "{following}", up={{...}}, loses=(...))]    # total on what {was} allows (docs/convert.md)'
     return [
         f'the next version is "{following}": compatible="{following}", replaces="{was}"',
         f'keep the schema of "{was}" as it was, with until=RELEASE',
@@ -93,10 +93,6 @@ def _edit(new: Layout, owner: Guard | None, subjects: list[str]) -> list[str]:
 def _beside(new: Layout, number: int | None) -> list[str]:
     kept = f"version {number}" if number is not None else "the old form"
     return [f"keep the schema of {kept} of {new.compatible or new.name} beside it, with a variant", "then: devstate baseline update"]
-
-
-def _identifier(text: str) -> str:
-    return "".join(each if each.isalnum() else "_" for each in text)
 
 
 __all__ = ["Bump", "Outcome", "bump_of"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from devstate.compat.change import Comparison
 from devstate.compat.compare import compare
 from devstate.compat.judge import judge
+from devstate.compat.migrations import migrations
 from devstate.compat.pairing import FormatPair, only_type, pairs_of
 from devstate.compat.rules import ds501, ds504
 from devstate.finding import Finding, Outcome, Severity
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from devstate.finding import Location
     from devstate.layout.declared import Declared
-    from devstate.layout.model import Environment
+    from devstate.layout.model import Environment, Layout
+    from devstate.layout.registry import Registry
 
     Sides = tuple[Declared, Declared]
     Key = tuple[str, str, str, str, int]
@@ -86,16 +88,22 @@ class Report:
 
 
 def examine(
-    sides: Sequence[Sides], *, direction: str = "both", supported: frozenset[str] = frozenset(), type_name: str | None = None
+    sides: Sequence[Sides],
+    *,
+    direction: str = "both",
+    supported: frozenset[str] = frozenset(),
+    type_name: str | None = None,
+    registry: Registry | None = None,
 ) -> Report:
     """Compare sources. ``sides`` are (old, new) pairs of the same two sources, one pair for each environment.
 
-    ``direction`` and ``supported`` decide about severities. LimitError or DecodeError for layouts that no compiler could lay out.
+    ``direction`` and ``supported`` decide about severities; ``registry`` has the converters between published formats. LimitError or
+    DecodeError for layouts that no compiler could lay out.
     """
     if type_name is not None:
         sides = [(only_type(old, type_name), only_type(new, type_name)) for old, new in sides]
     words = [environment_words([each[1].environment for each in sides], index) for index in range(len(sides))]
-    run = Examination(direction, supported, whole=type_name is None)
+    run = Examination(direction, supported, whole=type_name is None, registry=registry)
     for (old, new), word in zip(sides, words, strict=True):
         run.compare(old, new, word)
     return run.report(sides[0][0].origin, sides[0][1].origin, len(sides))
@@ -104,8 +112,8 @@ def examine(
 class Examination:
     """One run of :func:`examine`: what was found, by format, rule and subject, and in which environments."""
 
-    def __init__(self, direction: str, supported: frozenset[str], *, whole: bool = True) -> None:
-        self.direction, self.supported, self.whole = direction, supported, whole
+    def __init__(self, direction: str, supported: frozenset[str], *, whole: bool = True, registry: Registry | None = None) -> None:
+        self.direction, self.supported, self.whole, self.registry = direction, supported, whole, registry
         self.found: dict[Key, list[Found]] = {}
         self.outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, Outcome]]] = {}
         self.advice: dict[tuple[str, str], Advice] = {}
@@ -119,7 +127,8 @@ class Examination:
             self.missing[f"{old.origin} is {orders[0]}-endian, {new.origin} is {orders[1]}-endian: no kernel reads both"] = None
             return
         for pair in pairs_of(old.formats, new.formats):
-            verdict = judge(comparison_of(pair, self.supported), self.direction)
+            comparison = with_migrations(comparison_of(pair, self.supported), old, new, self.registry)
+            verdict = judge(comparison, self.direction)
             self.outcomes.setdefault(pair.names, {})[word] = verdict.read_old, verdict.read_new
             known = self.advice.get(pair.names)
             if known is None or (verdict.bump.needed and not known.needed):
@@ -156,6 +165,22 @@ def comparison_of(pair: FormatPair, supported: frozenset[str] = frozenset()) -> 
     if pair.new is None:
         return Comparison(pair.old, None, (), pair.old.environment, supported=supported)
     return compare(pair.old, pair.new, ancestors=pair.ancestors, supported=supported)
+
+
+def with_migrations(comparison: Comparison, old: Declared, new: Declared, registry: Registry | None) -> Comparison:
+    """The comparison with the converters that are declared between its formats, where both are written down as schemas."""
+    was, now = comparison.old, comparison.new
+    steps = (*(registry.steps if registry is not None else ()), *old.steps, *new.steps)
+    if was is None or now is None or not steps or not {old.kind, new.kind} <= {"schemas", "baselines"}:
+        return comparison
+    own = {each.name: each for each in (*old.formats, *new.formats)}
+    known = own.keys() | (registry.summaries.keys() if registry is not None else set())
+
+    def find(name: str) -> Layout:
+        return own[name] if name in own or registry is None else registry.layout(name, comparison.environment)
+
+    told = [step for step in steps if step.source in known and step.target in known]
+    return replace(comparison, migrations=migrations(told, was, now, find))
 
 
 def environment_words(environments: Sequence[Environment], index: int) -> str:

@@ -15,6 +15,8 @@ from devstate.layout.model import Environment, NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from devstate.compat.manifest import Format, Manifest
     from devstate.layout.model import Layout
     from devstate.layout.registry import Registry
@@ -64,13 +66,14 @@ class Carried:
 
 @frozen
 class Component:
-    """One component's part of the prediction. ``reasons`` are (code, text)."""
+    """One component's part of the prediction. ``reasons`` are (code, text); ``advice`` says what could be done, and changes no verdict."""
 
     name: str
     verdict: Verdict
     outcome: Outcome
     reaction: str
     reasons: tuple[tuple[str, str], ...]
+    advice: tuple[str, ...] = ()
 
 
 @frozen
@@ -120,7 +123,21 @@ def _component(place: str, written: list[Format], new: Manifest, registry: Regis
     outcome, reaction = max(((each[0], each[1]) for each in judged), key=lambda pair: (pair[0], Reaction[_key(pair[1])]))
     harmless = outcome is Outcome.OK
     verdict = Verdict.OK if harmless else Verdict.DEGRADED if reaction == str(Reaction.ACCEPTED) else Verdict.BLOCK
-    return Component(_title(place), verdict, outcome, reaction, tuple(each[2] for each in judged))
+    advice = () if harmless else tuple(line for each in written for line in _convertible(each, read, registry))
+    return Component(_title(place), verdict, outcome, reaction, tuple(each[2] for each in judged), advice)
+
+
+def _convertible(written: Format, read: tuple[Format, ...], registry: Registry) -> Iterator[str]:
+    """That converters lead to what the new kernel reads. No kernel runs them."""
+    if any(each.name == written.name for each in read):
+        return
+    for each in read:
+        steps = registry.chain(written.name, each.name)
+        if steps:
+            loses = [name for step in steps for name in step.loses]
+            lost = f", and may lose {', '.join(dict.fromkeys(loses))}" if loses else ""
+            yield f"`devstate convert` brings {written.name} to {each.name}{lost}; no kernel does it"
+            return
 
 
 def _judge(written: Format, read: tuple[Format, ...], registry: Registry, page_size: int) -> tuple[Outcome, str, tuple[str, str]]:

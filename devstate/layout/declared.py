@@ -12,6 +12,7 @@ from devstate.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devstate.layout.converter import Step
     from devstate.layout.model import Environment, Layout
 
 
@@ -21,7 +22,7 @@ class Declared:
 
     ``places`` are (subject, location), where a subject is a layout's name, ``STRUCT``, ``STRUCT.FIELD``, a constant or a macro; ``missing``
     says what could not be found out: evidence that is not there is never a pass. ``owners`` are (struct, macro): the version that the
-    comment above a struct says must change with it, whether there is such a macro or not.
+    comment above a struct says must change with it, whether there is such a macro or not. ``steps`` are the converters declared there.
     """
 
     origin: str
@@ -31,6 +32,7 @@ class Declared:
     places: tuple[tuple[str, Location], ...] = ()
     missing: tuple[str, ...] = ()
     owners: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def place(self, subject: str) -> Location | None:
         """Where a subject stands: its own line, or that of the longest part of its name that has one; None when no part has."""

@@ -34,7 +34,8 @@ def open_schemas(path: str, environment: Environment) -> Declared:
     if not own.summaries:
         raise UsageError(f"{path}: no SCHEMAS in there")
     formats = tuple([own.layout(name, environment) for name in own.summaries])
-    return Declared(path, "schemas", environment, formats, tuple((each.name, Location(path)) for each in formats))
+    places = tuple((each.name, Location(path)) for each in formats)
+    return Declared(path, "schemas", environment, formats, places, steps=tuple(own.steps))
 
 
 def open_baselines(path: str, environment: Environment) -> Declared:
