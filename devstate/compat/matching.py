@@ -45,6 +45,8 @@ def match(old_layout: Layout, old: Leaves, new_layout: Layout, new: Leaves) -> M
         one_shape, other_shape = shapes_of(old_layout, one, new_layout, other)
         if one.role != other.role or one_shape != other_shape:
             return False
+        if one.path.startswith(f"{other.path}.") or other.path.startswith(f"{one.path}."):
+            return False  # a struct that became a union: what stands in place of its first field may be any arm
         leads = [each.field.target is not None for each in (one, other)]
         return leads[0] == leads[1] or are_alike(one.field.name, other.field.name)
 

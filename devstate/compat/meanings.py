@@ -52,13 +52,13 @@ def meanings(old: FieldLayout, new: FieldLayout) -> Iterator[Meaning]:
 def _names(old: FieldLayout, new: FieldLayout) -> Iterator[Meaning]:
     """Flags and values: the same name for another number, a number for another name, and names that came and went."""
     what = "bit" if old.kind == "flags" else "value"
-    before, after = dict(old.names), dict(new.names)
-    renumbered = [name for name in before if name in after and before[name] != after[name] and not _is_sentinel(name)]
+    before, after = _without_sentinels(old), _without_sentinels(new)
+    renumbered = [name for name in before if name in after and before[name] != after[name]]
     if renumbered:
         was, now = (", ".join(f"{name} is {what} {side[name]}" for name in renumbered) for side in (before, after))
         yield Meaning("name-renumbered", MISREAD, MISREAD, was, now)
-    gone = {name: number for name, number in before.items() if name not in after and not _is_sentinel(name)}
-    come = {name: number for name, number in after.items() if name not in before and not _is_sentinel(name)}
+    gone = {name: number for name, number in before.items() if name not in after}
+    come = {name: number for name, number in after.items() if name not in before}
     by_number = {number: name for name, number in come.items()}
     for name, number in list(gone.items()):
         other = by_number.get(number)
@@ -76,6 +76,12 @@ def _names(old: FieldLayout, new: FieldLayout) -> Iterator[Meaning]:
         yield Meaning("name-removed", REFUSED, OK, names_text(f"{name} ({what} {number})" for name, number in gone.items()), "unknown")
     if come:
         yield Meaning("name-added", OK, REFUSED, "unknown", names_text(f"{name} ({what} {number})" for name, number in come.items()))
+
+
+def _without_sentinels(field: FieldLayout) -> dict[str, int]:
+    """The names without those that only count the others: so called, and with the highest number."""
+    highest = max((number for _, number in field.names), default=0)
+    return {name: number for name, number in field.names if number < highest or not _is_sentinel(name)}
 
 
 def _is_sentinel(name: str) -> bool:

@@ -8,12 +8,13 @@ address. All else is ``0x04030201``, ``0x08070605`` and so on; the highest bit i
 from __future__ import annotations
 
 from devstate.compat.cells import OPEN_COUNT
-from devstate.layout.model import ArrayType, BytesType, UnionType
+from devstate.compat.leaves import innermost, struct_of
+from devstate.layout.model import ArrayType, BytesType, IntType, UnionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devstate.compat.cells import Cell
-    from devstate.layout.model import FieldLayout, Layout, StructLayout
+    from devstate.layout.model import Arm, FieldLayout, Layout, StructLayout, TypeLayout
 
 FIRST_ADDRESS = 0x10000000
 """Where links of a witness lead to; each to a page of its own."""
@@ -79,10 +80,10 @@ class Tags:
             return self.text(cell)
         known = self.known(field, cell, struct)
         if known is None and field.names and not self.plain:
-            known = self.named(field, self.find(other, cell))
+            known = self.named(field, self.find(other, cell)[0])
         if known is None:
             known = self.number(cell)
-        return self.fitting(known, cell, self.find(other, cell))
+        return self.fitting(known, cell, self.find(other, cell)[1])
 
     def text(self, cell: Cell) -> bytes:
         """Bytes: the version where it is carried, a word in text, tags in the rest."""
@@ -136,30 +137,28 @@ class Tags:
             number = max(field.maximum - self.tag % 3, field.minimum or 0)
         return number or 1
 
-    def fitting(self, number: int, cell: Cell, other: FieldLayout | None) -> int:
+    def fitting(self, number: int, cell: Cell, other: TypeLayout | None) -> int:
         """The number with its highest bit set where the other side has another sign; as a value of its type."""
         width = cell.size * 8 if cell.width is None else cell.width
-        kind = None if other is None else other.type
-        while isinstance(kind, ArrayType):
-            kind = kind.element
-        signed = getattr(kind, "signed", None)
+        signed = other.signed if isinstance(other, IntType) else None
         if signed is not None and signed != cell.signed and cell.field.must is None and (self.plain or not cell.field.names):
             number |= 1 << (width - 1)
         number &= (1 << width) - 1
         return number - (1 << width) if cell.signed and number >> (width - 1) else number
 
-    def find(self, other: StructLayout, cell: Cell) -> FieldLayout | None:
-        """The field of the reader that is the same thing."""
+    def find(self, other: StructLayout, cell: Cell) -> tuple[FieldLayout | None, TypeLayout | None]:
+        """The field of the reader that is the same thing, and its type there (that of an arm, in a union)."""
         key = self.partner.get(cell.key.removeprefix("[]."))
-        if key is None:
-            return None
         struct: StructLayout | None = other
-        found: FieldLayout | None = None
-        for step in key.replace("[]", "").split("."):
-            found = None if struct is None else next((each for each in struct.fields if each.name == step), None)
-            if found is None:
-                return None
-            from devstate.compat.leaves import struct_of
-
-            struct = struct_of(self.reader, found.type)
+        arms: tuple[Arm, ...] = ()
+        found: tuple[FieldLayout | None, TypeLayout | None] = None, None
+        for step in [] if key is None else key.replace("[]", "").split("."):
+            field = None if struct is None else next((each for each in struct.fields if each.name == step), None)
+            arm = next((each for each in arms if each.name == step), None)
+            if field is None and arm is None:
+                return None, None
+            kind = field.type if field is not None else arm.type if arm is not None else None
+            found = field if field is not None else found[0], None if kind is None else innermost(kind)
+            struct = None if kind is None else struct_of(self.reader, kind)
+            arms = found[1].arms if isinstance(found[1], UnionType) else ()
         return found

@@ -132,9 +132,7 @@ def write_stanzas(subjects: Iterable[Subject], today: datetime.date, stream: Tex
             stream.write(stanza(subject, today) + "\n")
 
 
-def complaints(
-    waiver: Waiver, source: str, matched: list[Subject], taken: bool, known: bool, today: datetime.date
-) -> Iterator[Finding]:
+def complaints(waiver: Waiver, source: str, matched: list[Subject], taken: bool, known: bool, today: datetime.date) -> Iterator[Finding]:
     """What is wrong with a waiver. ``matched`` are the findings it covers but for the fingerprint, ``taken`` whether one was waived,
     ``known`` whether its formats were looked at in this run: what was not looked at is not called unused."""
     what = f"{waiver.rule} {waiver.field}"

@@ -186,7 +186,7 @@ def hold(
             continue
         manifests = open_manifest(pair.old), open_manifest(newer)
         ways = {"read-old": manifests, "read-new": (manifests[1], manifests[0])}
-        for way in (DIRECTIONS[:2] if pair.direction == "both" else (pair.direction,)):
+        for way in DIRECTIONS[:2] if pair.direction == "both" else (pair.direction,):
             prediction = predict(*ways[way], registry)
             missing += prediction.incomplete
             place = Location(window.source, path=f"{pair.old} -> {newer} {way}", line=pair.line)
@@ -257,6 +257,4 @@ def _broken(rule: str, component: Component, promise: str, place: Location, seve
     reaction = Reaction[component.reaction.upper().replace("-", "_")]
     newer = not (place.path or "").endswith("read-new")
     message = f"{component.name}: {why}; {promise}"
-    return Finding(
-        rule, severity, message, place, reaction, read_old=outcome if newer else None, read_new=None if newer else outcome
-    )
+    return Finding(rule, severity, message, place, reaction, read_old=outcome if newer else None, read_new=None if newer else outcome)

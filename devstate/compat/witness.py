@@ -170,6 +170,10 @@ def _judged(cell: Cell, source: tuple[Cell, object] | None, data: bytes, cells: 
     if isinstance(got, bytes) and isinstance(source[1], bytes) and len(got) > len(source[1]):
         rest = got[len(source[1]) :]
         same = got.startswith(source[1]) and newer and not any(rest)
+    pointers = [each.field.target is not None and each.field.target.kind == "kernel" for each in (cell, source[0])]
+    if same and pointers[0] != pointers[1]:
+        words = ["a number" if not each else "an address in the kernel that wrote it" for each in pointers]
+        return Outcome.MISREAD, Read(cell.path, f"{wrote}, {words[1]}", f"{shown}, {words[0]}")
     if same and cell.order is not None and _width(cell) != _width(source[0]):
         return Outcome.MISREAD, Read(cell.path, wrote, shown, f"{source[0].path} as long as the bytes beside it are zero")
     return (Outcome.OK if same else Outcome.MISREAD), Read(cell.path, wrote, shown, "" if stands == source[0].path else stands)

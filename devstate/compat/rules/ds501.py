@@ -40,11 +40,7 @@ def across(layouts: Sequence[Layout]) -> Iterator[Finding]:
     for struct in first.structs:
         twins = [known[struct.name] for known in others if struct.name in known]
         places = {field.name: (field.offset, field.size) for field in struct.fields}
-        moving = [
-            name
-            for name, place in places.items()
-            if any(_places(twin).get(name, place) != place for twin in twins)
-        ]
+        moving = [name for name, place in places.items() if any(_places(twin).get(name, place) != place for twin in twins)]
         if moving:
             pages = ", ".join(f"{layout.environment.page_size // 1024}K" for layout in layouts)
             sizes = ", ".join(str(each.size) for each in (struct, *twins))
