@@ -111,6 +111,10 @@ class BtfError(DecodeError):
     """A BTF section is malformed."""
 
 
+class DwarfError(DecodeError):
+    """DWARF, or the ELF file around it, is malformed."""
+
+
 class HeaderError(DecodeError):
     """C that a compiler refuses, or that says something other than it seems to. ``source`` is ``FILE:LINE:COLUMN`` where one is known."""
 

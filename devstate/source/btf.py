@@ -13,9 +13,11 @@ The modules beside this one take a section apart (``btf_section``, which draws i
 
 from __future__ import annotations
 
+from array import array
+
 from devstate.errors import BtfError, LimitError, UsageError
 from devstate.source.btf_section import ENUM, ENUM64, INT, STRUCT, TYPEDEF, UNION, split
-from devstate.source.btf_shape import ctype, shape
+from devstate.source.btf_shape import ctype, last, shape
 from devstate.source.shape import CType, StructShape
 from devstate.source.vmlinux import load
 
@@ -48,13 +50,21 @@ class Btf:
 
     __slots__ = ("_names", "_pointer_size", "_starts", "_strings", "_types_at", "_words", "byte_order", "source")
 
-    def __init__(self, data: bytes | memoryview, source: str | None = None) -> None:
-        """Read the raw bytes of a ``.BTF`` section. BtfError or LimitError when they are malformed."""
+    def __init__(self, data: bytes | memoryview, source: str | None = None, base: Btf | None = None) -> None:
+        """Read the raw bytes of a ``.BTF`` section. BtfError or LimitError when they are malformed.
+
+        A module's types and strings count on from those of the kernel, ``base``.
+        """
         try:
-            parts = split(memoryview(data))
+            parts = split(memoryview(data), is_split=base is not None)
         except (BtfError, LimitError) as error:
             raise error.at(source=source) from None
         self._words, self._starts, self._strings, self._types_at = parts.words, parts.starts, parts.strings, parts.types_at
+        if base is not None:
+            first = len(base._words)
+            self._words = base._words + parts.words
+            self._starts = base._starts + array("I", [first + start for start in parts.starts[1:]])
+            self._strings = base._strings + parts.strings
         self._names: dict[int, list[int]] | None = None
         self._pointer_size = 0
         self.byte_order: ByteOrder = "little" if bytes(data[:2]) == b"\x9f\xeb" else "big"
@@ -75,8 +85,8 @@ class Btf:
     # What callers ask for
 
     def structs(self, name: str) -> list[StructShape]:
-        """Every struct or union with this name, in the order of their ids: a kernel may hold several. Empty when there is none."""
-        return [shape(self, each) for each in self._find(name, STRUCT, UNION)]
+        """Every struct or union with this name, or this typedef, in the order of their ids: a kernel may hold several."""
+        return [shape(self, each) for each in self.find(name)]
 
     def layout(self, name: str) -> StructShape:
         """The one struct or union with this name. UsageError when there is none, or several that differ."""
@@ -101,8 +111,12 @@ class Btf:
     # The types themselves, by id: for the modules beside this one
 
     def find(self, name: str) -> list[int]:
-        """The ids of all structs and unions with this name, rising."""
-        return self._find(name, STRUCT, UNION)
+        """The ids of all structs and unions with this name, rising; if there is none, of those that a typedef of this name stands for."""
+        found = self._find(name, STRUCT, UNION)
+        if not found:
+            ends = [last(self, each) for each in self._find(name, TYPEDEF)]
+            found = sorted({each for each in ends if self.kind(each) in (STRUCT, UNION)})
+        return found
 
     def kind(self, type_id: int) -> int:
         """The kind of a type; 0 for void. BtfError when there is no such type."""

@@ -114,6 +114,6 @@ def btf_structs(btf: Btf, names: list[str]) -> tuple[StructLayout, ...]:
         if not found:
             raise UsageError(f"{btf.source or 'the BTF'} has no struct or union {name!r}")
         if len(found) > 1:
-            btf.layout(name)  # they may all be the same
+            btf.layout(name)  # UsageError unless they are all the same
         roots.append((found[0], name))
     return Laying(BtfComposites(btf), big=btf.byte_order == "big").run(roots)

@@ -58,8 +58,11 @@ class BtfSection:
     types_at: int
 
 
-def split(data: memoryview) -> BtfSection:
-    """Take a section apart and walk its types once. BtfError where it is malformed, LimitError when it is too large."""
+def split(data: memoryview, *, is_split: bool = False) -> BtfSection:
+    """Take a section apart and walk its types once. BtfError where it is malformed, LimitError when it is too large.
+
+    The strings of a module (``is_split``) go on from those of the kernel, and need not begin with a NUL.
+    """
     if len(data) > MAX_SECTION:
         raise LimitError("a BTF section is too large", expected=f"at most {MAX_SECTION} bytes", found=len(data))
     if len(data) < HEADER:
@@ -74,7 +77,7 @@ def split(data: memoryview) -> BtfSection:
     places += Struct(order + "2I").unpack_from(data, HEADER) if length >= HEADER + 8 else (0, 0)
     types = _part(data, length, "types", places[0], places[1])
     strings = bytes(_part(data, length, "strings", places[2], places[3]))
-    if not strings or strings[0] or strings[-1]:
+    if (not strings and not is_split) or (strings and ((strings[0] and not is_split) or strings[-1])):
         found = f"{strings[0]} and {strings[-1]}" if strings else "no strings"
         raise BtfError("strings must begin and end with a NUL", offset=length + places[2], expected="0 and 0", found=found)
     if places[0] % 4 or places[1] % 4:

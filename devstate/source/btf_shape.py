@@ -63,6 +63,11 @@ def ctype(btf: Btf, type_id: int) -> CType:
     return _resolve(btf, type_id)[0]
 
 
+def last(btf: Btf, type_id: int) -> int:
+    """The id of what a chain of typedefs and arrays ends at."""
+    return _resolve(btf, type_id)[1]
+
+
 def _flatten(btf: Btf, outermost: int) -> list[Member]:
     """Walk structs inside structs with a stack of iterators, outer members first."""
     members: list[Member] = []

@@ -66,6 +66,15 @@ def section(data: memoryview, wanted: str) -> memoryview:
     raise BtfError(f"the ELF file has no section {wanted}", expected="a kernel built with CONFIG_DEBUG_INFO_BTF")
 
 
+def has_section(data: memoryview, wanted: str) -> bool:
+    """Whether an ELF file has a section of this name, malformed ones aside."""
+    try:
+        section(data, wanted)
+    except BtfError as error:
+        return not error.message.startswith(("the ELF file has no section",))
+    return True
+
+
 def _header(data: memoryview, form: Struct, at: int) -> Section:
     if at + form.size > len(data):
         raise _outside("a section header", at, form.size, data)

@@ -16,16 +16,13 @@ from devstate.layout.model import Environment, FieldLayout, Layout, NodeLayout, 
 from devstate.source.header_names import numbers_of, with_names
 from devstate.source.header_tree import is_version, tree_of
 from devstate.source.headers import HeaderFacts, Macro, read_headers
-from devstate.source.known import bare, closure, family, informed, root_of, template, unversioned
+from devstate.source.known import REST, bare, closure, family, informed, root_of, template, unversioned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from devstate.layout.registry import Registry
-
-REST = "structs"
-"""The name of the layout that holds what belongs to no format."""
 
 _COMMON = {"COMPATIBLE", "COMPAT", "FDT", "PROP", "NODE", "NAME", "LUO", "FH", "ABI", "SER", "HEADER", "KHO", ""}
 _NAMED = re.compile(r"\b([A-Z][A-Z0-9_]*_COMPAT(?:IBLE)?)\b")

@@ -8,7 +8,7 @@ two speak of the same bytes, the source is right.
 from __future__ import annotations
 
 from devstate.frozen import replace
-from devstate.layout.model import Layout, StructType, walk_types
+from devstate.layout.model import ArrayType, BytesType, IntType, Layout, StructType, walk_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 """The carrier of a layout of which nobody knows the version."""
+
+REST = "structs"
+"""The name of the layout that holds what belongs to no format."""
 
 _ABOUT = ("target", "must", "unit", "hint", "minimum", "maximum", "phase", "optional", "default")
 
@@ -58,7 +61,10 @@ def informed(struct: StructLayout, layout: Layout, *, exact: bool) -> StructLayo
     if other is None:
         return struct
     known = {field.name: field for field in other.fields}
-    return replace(struct, fields=tuple([_taught(field, known.get(field.name), exact=exact) for field in struct.fields]))
+    fields = [_taught(field, known.get(field.name), exact=exact) for field in struct.fields]
+    if other.flexible and not struct.flexible and other.size == struct.size:  # what follows a header is often in no declaration
+        return replace(struct, fields=(*fields, other.fields[-1]), flexible=True)
+    return replace(struct, fields=tuple(fields))
 
 
 def _taught(field: FieldLayout, other: FieldLayout | None, *, exact: bool) -> FieldLayout:
@@ -67,6 +73,9 @@ def _taught(field: FieldLayout, other: FieldLayout | None, *, exact: bool) -> Fi
     told = {name: getattr(other, name) for name in (_ABOUT if exact else _ABOUT[:1])}
     if field.target is not None:
         del told["target"]
+    bytes_alike = isinstance(other.type, BytesType) and isinstance(field.type, ArrayType) and field.type.element == IntType(1)
+    if exact and bytes_alike:
+        told["type"] = other.type
     if not field.names and other.names and exact:
         told |= {"kind": other.kind, "names": other.names}
     return replace(field, **told)

@@ -97,7 +97,7 @@ def _open_path(path: str, environment: Environment, asked: Asked) -> Declared:
     if head in (ELF, ZSTD) or head[:2] in BTF_MAGICS:
         from devstate.source.compiled import open_compiled
 
-        return open_compiled(path, environment, type_name=asked.type_name, registry=asked.registry)
+        return open_compiled(path, environment, type_name=asked.type_name, registry=asked.registry, include=asked.include)
     return open_json(path, environment, asked.registry)
 
 
