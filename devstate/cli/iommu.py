@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("registers", metavar="NAME=VALUE", nargs="*", help="value of a register")
     parser.add_argument("--unit", choices=KINDS, required=True, help="kind of IOMMU")
     parser.add_argument("--root", metavar="PA", type=number, help="physical address of the root, device or stream table")
+    parser.add_argument("--encryption-bit", metavar="N", type=number, help="bit of addresses that says: encrypted (AMD with SME: 47 or 51)")
     parser.add_argument("--segment", metavar="N", type=number, default=0, help="PCI segment of its devices (0)")
     group = parser.add_argument_group("registers")
     group.add_argument("--register", metavar="NAME=VALUE", action="append", default=[], help="value of a register; may be repeated")
@@ -77,8 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.segment > 0xFFFF:
         raise UsageError(f"a PCI segment has 16 bits, not {arguments.segment:#x}")
     unit = read_unit(
-        open_memory(arguments, arguments.input), arguments.unit, arguments.root, registers(arguments), segment=arguments.segment
-    )
+        open_memory(arguments, arguments.input), arguments.unit, arguments.root, registers(arguments), segment=arguments.segment,
+        encryption_bit=arguments.encryption_bit,
+    )  # fmt: skip
     found = verify_unit(unit, tables=arguments.verify)
     if arguments.verify:
         _findings(found, as_json=arguments.json)

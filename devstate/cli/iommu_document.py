@@ -102,7 +102,7 @@ def _domain(unit: Unit, domain: Domain, *, mappings: bool) -> dict[str, Any]:
         "top_table_entries": table.top_entries,
         "granule": table.format.granule,
         "sign_extended": table.sign_extended,
-        "iova_base": f"{domain.stage.base:#x}",
+        "upper": table.upper,
         "devices": list(dict.fromkeys(name for name, _ in attachments)),
         "attachments": attachments,
         "table_pages": None if walk is None else sum(walk.tables.values()),
@@ -121,11 +121,10 @@ def _rows(domain: Domain) -> Iterator[list[Any]]:
     from devstate.pagetable.mapping import access_text
 
     assert domain.walk is not None  # asked by the caller
-    base = domain.stage.base
     access = [access_text(attributes) for attributes in range(4)]
     for first in range(0, len(domain.walk.mappings), 4096):
         for iova, pa, size, attributes in domain.walk.mappings.rows[first : first + 4096].tolist():
-            yield [f"{base + iova:#x}", f"{pa:#x}", size, access[attributes & 3]]
+            yield [f"{iova:#x}", f"{pa:#x}", size, access[attributes & 3]]
 
 
 def _interrupts(unit: Unit) -> dict[str, Any] | None:

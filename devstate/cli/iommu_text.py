@@ -43,7 +43,7 @@ def _run(unit: Unit, run: Run) -> str:
 def _domain(unit: Unit, domain: Domain) -> Iterator[str]:
     table, walk = domain.stage.table, domain.walk
     names = dict.fromkeys(bdf(device.source_id, unit.segment) for device in domain.devices)
-    upper = f", iovas from {domain.stage.base:#x}" if domain.stage.base else ""
+    upper = ", upper half" if table.upper else ""
     yield f"domain     {domain.domain_id} {table.format.label}, {table.levels} levels, top table {table.top_table:#x}{upper}"
     yield f"  devices  {' '.join(names)}"
     if walk is None:

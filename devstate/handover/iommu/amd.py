@@ -104,7 +104,7 @@ def _guests(reader: TableReader, row: Row, host: tuple[Stage, ...], where: str) 
     """One device a PASID that has guest tables."""
     entry = row.record
     memory = through(host[0].table) if host else None
-    root: int = entry.gcr3_low << 12 | entry.gcr3_middle << 15 | entry.gcr3_high << 31
+    root = reader.plain(entry.gcr3_low << 12 | entry.gcr3_middle << 15 | entry.gcr3_high << 31)
     levels = 5 if entry.guest_paging == 1 else 4
     for pasid, gcr3 in _pasids(reader, root, entry.guest_levels + 1, where, memory):
         table = reader.page_table("amd-v2", gcr3.record.table << 12, levels, where, gcr3.pa, sign_extended=True, memory=memory)
@@ -129,7 +129,7 @@ def _pasids(reader: TableReader, root: int, levels: int, where: str, memory: Phy
             for row in entries.rows(valid):
                 number = first + (row.index << 9 * level)
                 if level:
-                    below.append((number, row.record.table << 12))
+                    below.append((number, reader.plain(row.record.table << 12)))
                 else:
                     yield number, row
         tables = below

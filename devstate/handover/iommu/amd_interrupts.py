@@ -24,7 +24,7 @@ def read_interrupts(reader: TableReader, devices: Entries, registers: dict[str, 
     users = _users(devices)
     wide = _wide(registers, assumed) if users else True
     extended = bool(registers.get("CONTROL", 0) & XT_ENABLED)
-    return tuple(_table(reader, pa, bits, tuple(sources), wide, extended) for (pa, bits), sources in users.items())
+    return tuple(_table(reader, reader.plain(pa), bits, tuple(sources), wide, extended) for (pa, bits), sources in users.items())
 
 
 def _users(devices: Entries) -> dict[tuple[int, int], list[int]]:

@@ -51,7 +51,7 @@ def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain
 def _key(stage: Stage) -> object:
     """What makes stages equal. Memory seen through tables is another one each time, and counts as the same when nothing else differs."""
     table = stage.table
-    return stage.domain_id, table.format.label, table.top_table, table.levels, table.top_entries, stage.base
+    return stage.domain_id, table.format.label, table.top_table, table.levels, table.top_entries, table.upper
 
 
 def _cost(memory: PhysMemory, walk: Walk, granule: int) -> int:

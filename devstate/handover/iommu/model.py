@@ -32,11 +32,10 @@ FIRST_STAGE, SECOND_STAGE, NESTED = "first-stage", "second-stage", "nested"
 
 @frozen
 class Stage:
-    """A tree of page tables that a device uses, and the tag of what is cached of it. ``base`` is added to its iovas."""
+    """A tree of page tables that a device uses, and the tag of what is cached of it."""
 
     domain_id: int
     table: PageTable
-    base: int = 0
 
 
 @frozen

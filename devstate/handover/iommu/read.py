@@ -8,7 +8,7 @@ from devstate.handover.iommu import amd, amd_interrupts, smmu, vtd, vtd_interrup
 from devstate.handover.iommu.domains import read_domains
 from devstate.handover.iommu.model import Unit
 from devstate.handover.iommu.registers import KINDS, ROOT, named
-from devstate.handover.iommu.tables import TableReader
+from devstate.handover.iommu.tables import ADDRESS_BITS, TableReader
 from devstate.layout.registry import Registry
 
 TYPE_CHECKING = False
@@ -36,18 +36,21 @@ class _Parts:
 
 def read_unit(
     memory: PhysMemory, kind: str, root: int | None = None, registers: dict[str, int] | None = None, *, segment: int = 0,
-    registry: Registry | None = None,
+    encryption_bit: int | None = None, registry: Registry | None = None,
 ) -> Unit:  # fmt: skip
     """The unit of ``kind`` (vtd, amd, smmuv3) whose root table is at ``root``, or where its register says.
 
-    ``registers``: values by name (registers.py). What is wrong in the tables never raises but is in ``findings``. UsageError for a kind or
-    a register that makes no sense, and when there is neither a root nor its register.
+    ``registers``: values by name (registers.py). ``encryption_bit``: of an AMD machine with active memory encryption. What is wrong in
+    the tables never raises but is in ``findings``. UsageError for a kind, a register or a bit that makes no sense, and when there is
+    neither a root nor its register.
     """
     if kind not in KINDS:
         raise UsageError(f"no unit is called {kind!r}; there are {', '.join(KINDS)}")
     values = named(kind, registers or {})
-    root = _root(kind, root, values)
-    reader = TableReader(memory, registry or Registry.shipped())
+    if encryption_bit is not None and (kind != "amd" or not 12 <= encryption_bit < ADDRESS_BITS):
+        raise UsageError(f"an encryption bit is one of 12 to {ADDRESS_BITS - 1}, of AMD's addresses, not {encryption_bit} of {kind}")
+    reader = TableReader(memory, registry or Registry.shipped(), encryption_bit)
+    root = reader.plain(_root(kind, root, values))
     parts = _Parts()
     _READ[kind](reader, root, values, parts)
     name, bit = TRANSLATION_ENABLED[kind]

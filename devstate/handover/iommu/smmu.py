@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from devstate.handover.iommu.model import BLOCKED, PASS_THROUGH, SECOND_STAGE, Device, Stage
 from devstate.handover.iommu.runs import runs_of
-from devstate.handover.iommu.smmu_contexts import GRANULES, read_contexts
+from devstate.handover.iommu.smmu_contexts import GRANULES, LARGE, SMALL_BITS, read_contexts
 from devstate.memory.physmem import PhysAddr
 
 TYPE_CHECKING = False
@@ -136,7 +136,7 @@ def _second(reader: TableReader, entry: Record, pa: int, path: str) -> tuple[Sta
     levels = 4 - STARTS[entry.stage2_tg][entry.stage2_sl0]
     shift = granule.bit_length() - 1
     bits = 64 - entry.stage2_t0sz - (shift + (levels - 1) * (shift - 3))
-    table = reader.page_table(
-        "arm-lpae-s2", entry.stage2_ttb << 4, levels, f"{path}, stage 2", pa, granule=granule, top_entries=1 << bits if bits > 0 else 1
-    )
+    format = "arm-lpae-s2-lpa2" if 64 - entry.stage2_t0sz > SMALL_BITS and granule < LARGE else "arm-lpae-s2"
+    top_entries = 1 << bits if bits > 0 else 1
+    table = reader.page_table(format, entry.stage2_ttb << 4, levels, f"{path}, stage 2", pa, granule=granule, top_entries=top_entries)
     return () if table is None else (Stage(entry.vmid, table),)

@@ -22,6 +22,9 @@ GRANULES = {0: 4096, 1: 65536, 2: 16384}
 UPPER_GRANULES = {1: 16384, 2: 4096, 3: 65536}
 """... and as tg1 does."""
 
+SMALL_BITS, LARGE = 48, 65536
+"""Bits of an address that 4K and 16K granules translate without LPA2, and the granule that has more anyway."""
+
 LEVEL2_BITS = {1: 6, 2: 10}
 """log2 of the contexts in a second level, by the form of the contexts."""
 
@@ -70,19 +73,19 @@ def _stages(reader: TableReader, context: Record, pa: int, path: str, memory: Ph
     """The tables of the lower half, and those of the upper half, as far as there are such."""
     halves = []
     if not context.epd0:
-        halves.append((context.ttb0 << 4, context.t0sz, GRANULES.get(context.tg0), f"{path}, ttb0", 0))
+        halves.append((context.ttb0 << 4, 64 - context.t0sz, GRANULES.get(context.tg0), f"{path}, ttb0", False))
     if not context.epd1:
-        upper = (1 << 64) - (1 << 64 - context.t1sz)
-        halves.append((context.ttb1 << 4, context.t1sz, UPPER_GRANULES.get(context.tg1), f"{path}, ttb1", upper))
+        halves.append((context.ttb1 << 4, 64 - context.t1sz, UPPER_GRANULES.get(context.tg1), f"{path}, ttb1", True))
     found = []
-    for top, tsz, granule, where, base in halves:
+    for top, bits, granule, where, upper in halves:
         if granule is None:
             reader.find("iommu-entry-value", "a granule that there is not", pa, where)
             continue
-        levels, top_entries = _geometry(64 - tsz, granule)
-        table = reader.page_table("arm-lpae-s1", top, levels, where, pa, granule=granule, top_entries=top_entries, memory=memory)
+        levels, top_entries = _geometry(bits, granule)
+        format = "arm-lpae-s1-lpa2" if bits > SMALL_BITS and granule < LARGE else "arm-lpae-s1"
+        table = reader.page_table(format, top, levels, where, pa, granule=granule, top_entries=top_entries, upper=upper, memory=memory)
         if table is not None:
-            found.append(Stage(context.asid, table, base))
+            found.append(Stage(context.asid, table))
     return tuple(found)
 
 

@@ -45,7 +45,7 @@ FINDING_LIMIT = 1000
 """Findings that are kept: whoever has read a thousand knows. The count goes on."""
 
 ADDRESS_BITS = 52
-"""Bits of a physical address in every entry; what a field of 52 bits has above is outside of any memory."""
+"""Bits of a physical address in every entry; what a frame of 52 bits has above is outside of any memory."""
 
 
 @frozen
@@ -96,10 +96,14 @@ class Entries:
 
 
 class TableReader:
-    """Reads tables of one unit from ``memory``, and collects what is wrong with them."""
+    """Reads tables of one unit from ``memory``, and collects what is wrong with them.
 
-    def __init__(self, memory: PhysMemory, registry: Registry) -> None:
+    ``encryption_bit``: the bit of AMD's addresses that says "encrypted" and is none of the address.
+    """
+
+    def __init__(self, memory: PhysMemory, registry: Registry, encryption_bit: int | None = None) -> None:
         self.memory = memory
+        self.encryption_bit = encryption_bit
         self.registry = registry
         self.findings: list[Finding] = []
         self.count = 0
@@ -181,18 +185,25 @@ class TableReader:
 
     def page_table(
         self, format: str, top: int, levels: int, path: str, at: int, *, granule: int = 4096, top_entries: int | None = None,
-        sign_extended: bool = False, memory: PhysMemory | None = None,
+        sign_extended: bool = False, upper: bool = False, memory: PhysMemory | None = None,
     ) -> PageTable | None:  # fmt: skip
         """The tree of tables that an entry at ``at`` leads to; None, and a finding, for what its format does not have."""
         source = memory or self.memory
         try:
-            table = PageTable(source, format, top, levels, granule=granule, top_entries=top_entries, sign_extended=sign_extended)
+            table = PageTable(
+                source, format, self.plain(top), levels, granule=granule, top_entries=top_entries, sign_extended=sign_extended,
+                upper=upper, encryption_bit=self.encryption_bit,
+            )  # fmt: skip
         except UsageError as error:
             self.find("iommu-geometry", f"page tables that there cannot be: {error}", at, path)
             return None
-        if not source.contains(top, 8 * table.top_entries):
+        if not source.contains(table.top_table, 8 * table.top_entries):
             self.find("iommu-top-table-not-in-memory", "the top page table is not in the capture", at, path, found=f"{top:#x}")
         return table
+
+    def plain(self, address: int) -> int:
+        """An address without the bit that says that what is there is encrypted."""
+        return address if self.encryption_bit is None else address & ~(1 << self.encryption_bit)
 
     def as_other(self, entries: Entries, name: str) -> Entries:
         """The same entries by another schema of the same size: of tables whose entries have several forms."""

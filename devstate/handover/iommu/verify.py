@@ -59,7 +59,7 @@ def _scope(unit: Unit, device: Device, number: int) -> tuple[object, ...]:
         return SECOND_STAGE, stage.domain_id
     if unit.kind == "smmuv3":
         guest = device.stages[-1].domain_id if device.stages[-1].table.format.name == "arm-lpae-s2" else None
-        return "asid", stage.domain_id, guest, stage.base
+        return "asid", stage.domain_id, guest, stage.table.upper
     return "pasid", stage.domain_id, device.pasid, device.source_id if device.pasid else None
 
 
