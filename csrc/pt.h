@@ -11,6 +11,7 @@
 
 /* The next-level field of AMD v1, which counts from 1; and its value for a leaf with its size in the address. */
 #define PT_NEXT_LEVEL(entry) ((uint32_t)((entry) >> 9 & 7))
+#define PT_NEXT_LEVEL_BITS (UINT64_C(7) << 9)
 #define PT_SIZED 7
 
 enum pt_kind {

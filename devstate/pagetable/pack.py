@@ -13,7 +13,7 @@ from devstate.frozen import frozen
 from devstate.memory import PhysMemory
 from devstate.pagetable import native
 from devstate.pagetable.packer import Output, Packer
-from devstate.pagetable.stream import CHUNK_PAGES, LEVELS, NO_LEVEL, PAGE, TRAILER_SIZE, Header, Totals
+from devstate.pagetable.stream import CHUNK_PAGES, LEVELS, NO_LEVEL, PAGE, PAGES_LIMIT, TRAILER_SIZE, Header, Totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def _tables(table: PageTable) -> tuple[Items, numpy.typing.NDArray[numpy.uint8],
     found = ffi.new("struct ds_pt_tables *")
     problems: Any = None
     status = lib.DS_ESPACE
+    first = min(sum(region.size for region in table.memory.regions) // PAGE + 1, PAGES_LIMIT)
     while status == lib.DS_ESPACE or found.problems.count > found.problems.capacity:
-        pas, levels = np.empty(max(found.count, 1024), dtype=np.uint64), np.empty(max(found.count, 1024), dtype=np.uint8)
+        pas, levels = np.empty(max(found.count, first), dtype=np.uint64), np.empty(max(found.count, first), dtype=np.uint8)
         found.pas, found.levels, found.capacity = ffi.from_buffer("uint64_t[]", pas), ffi.from_buffer("uint8_t[]", levels), len(pas)
         problems = ffi.new("struct ds_problem[]", found.problems.count)
         found.problems.list, found.problems.capacity = problems, len(problems)
