@@ -28,6 +28,7 @@ class BtfComposites:
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
         self.types: dict[int, ValueType] = {}
+        self.aliases: dict[int, str] = {}
 
     def composite(self, key: Hashable) -> Composite:
         """The struct or union with this type id. BtfError when a member does not fit."""
@@ -48,7 +49,8 @@ class BtfComposites:
             opened = ValueType(last.type.kind, last.type.size, last.type.signed, last.type.order, (None, *last.type.dims[1:]),
                                last.type.text, last.type.names, last.type.inner)  # fmt: skip
             members[-1] = Member(last.name, last.bit_offset, opened, last.width)
-        return Composite(btf.name(key), "union" if btf.kind(key) == UNION else "struct", size, tuple(members))
+        label = btf.name(key) or self.aliases.get(key, "")
+        return Composite(label, "union" if btf.kind(key) == UNION else "struct", size, tuple(members))
 
     def check(self, key: int, path: str, kind: ValueType, at: int, width: int, size: int) -> None:
         """Whether a member fits its type and its struct."""
@@ -94,6 +96,7 @@ class BtfComposites:
         for _ in range(MAX_CHAIN):
             kind = self.btf.kind(type_id)
             if kind == TYPEDEF:
+                self.aliases[self.btf.word(type_id, 2)] = self.btf.name(type_id)
                 name = self.btf.name(type_id).lstrip("_")
                 if name in ("le16", "le32", "le64"):
                     order = "little"

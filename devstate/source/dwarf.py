@@ -93,6 +93,7 @@ class DwarfComposites:
         self.left = ENTRIES_MAX
         self.files: dict[int, list[str]] = {}
         self.defined: dict[str, list[int]] = {}
+        self.aliases: dict[int, str] = {}
 
     def step(self) -> None:
         """Count one step. LimitError when there are too many."""
@@ -163,7 +164,8 @@ class DwarfComposites:
                                  expected=f"at or below bit {8 * size}", found=f"bits {member.bit_offset}..{end}")  # fmt: skip
         file, line = self.place(entry)
         align = number(entry, "DW_AT_alignment", 0) or None
-        return Composite(text(entry, "DW_AT_name"), _RECORDS[entry.tag], size, tuple(members), align, None, "", file, line)
+        name = text(entry, "DW_AT_name") or self.aliases.get(key, "")
+        return Composite(name, _RECORDS[entry.tag], size, tuple(members), align, None, "", file, line)
 
     def member(self, entry: Any) -> Member:
         """One member, with the place of a bit-field as all newer formats count it."""
@@ -216,7 +218,9 @@ class DwarfComposites:
             self.step()
             if "DW_AT_type" not in entry.attributes:
                 return None, order, tuple(dims)
-            entry = entry.get_DIE_from_attribute("DW_AT_type")
+            above, entry = entry, entry.get_DIE_from_attribute("DW_AT_type")
+            if above.tag == "DW_TAG_typedef":
+                self.aliases.setdefault(entry.offset, text(above, "DW_AT_name"))
             if entry.tag == "DW_TAG_typedef":
                 order = _TYPEDEF_ORDERS.get(text(entry, "DW_AT_name").lstrip("_"), order)
             elif entry.tag == "DW_TAG_array_type":

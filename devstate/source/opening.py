@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import os
 
-from devstate.errors import UsageError
-from devstate.frozen import frozen
+from devstate.errors import LocatedError, UsageError
+from devstate.frozen import frozen, replace
 from devstate.layout.declared import Declared
 from devstate.layout.release import parse_release, writes
 
@@ -55,11 +55,34 @@ def open_layouts(
     A build or an object file has a byte order of its own: the result's ``environment`` says which. UsageError when there is no such
     source, DecodeError when it cannot be read as what it is.
     """
+    asked = Asked(type_name, registry, include, defines)
+    if text.startswith("git:"):
+        return _open_commit(text, environment, asked)
     if os.path.exists(text):
-        return _open_path(text, environment, Asked(type_name, registry, include, defines))
+        return _open_path(text, environment, asked)
     if "/" in text or text.endswith((".json", ".msgpack", ".py", ".h", ".c", ".o", ".btf", ".ko")):
         raise UsageError(f"{text}: no such file or directory")
     return _open_name(text, environment, registry)
+
+
+def _open_commit(text: str, environment: Environment, asked: Asked) -> Declared:
+    """A file or directory of a commit; places are paths from the top of the repository."""
+    from devstate.source.git import checked_out
+
+    with checked_out(text) as (folder, path, shown):
+        try:
+            found = _open_path(path, environment, asked)
+        except LocatedError as error:
+            error.source = shown if error.source is None else error.source.removeprefix(folder + os.sep)
+            raise
+        except UsageError as error:
+            raise UsageError(str(error).replace(folder + os.sep, "")) from None
+    places = tuple(
+        (subject, replace(place, source=(place.source or shown).removeprefix(folder + os.sep))) for subject, place in found.places
+    )
+    formats = tuple(replace(each, source=each.source.removeprefix(folder + os.sep)) for each in found.formats)
+    missing = tuple(each.replace(folder + os.sep, "") for each in found.missing)
+    return replace(found, origin=text, places=places, formats=formats, missing=missing)
 
 
 def _open_name(text: str, environment: Environment, registry: Registry) -> Declared:
