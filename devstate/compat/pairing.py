@@ -39,7 +39,7 @@ class FormatPair:
 def pairs_of(old: Iterable[Layout], new: Iterable[Layout]) -> list[FormatPair]:
     """Every pair, in the order of the new side. A format that only the new side has and that follows nothing is in none."""
     before, after = {each.name: each for each in old}, {each.name: each for each in new}
-    if len(before) == len(after) == 1:
+    if len(before) == len(after) == 1 and not _apart(next(iter(before.values())), next(iter(after.values()))):
         return [_pair(next(iter(before.values())), next(iter(after.values())), before)]
     pairs = [_pair(before[name], layout, before) for name, layout in after.items() if name in before]
     paired = {name for name in before if name in after}
@@ -98,10 +98,15 @@ def _are_kin(one: Layout, other: Layout) -> bool:
     """Whether two formats are versions of one: readers look for them at one place, and they are called alike."""
     if one.name == other.name or _follows(one, other) or _follows(other, one):
         return True
-    if one.found_by != other.found_by and None not in (one.found_by, other.found_by):
+    if _apart(one, other):
         return False
     names = [family(each.compatible or each.name.partition("@")[0]) for each in (one, other)]
     return names[0] == names[1]
+
+
+def _apart(one: Layout, other: Layout) -> bool:
+    """Whether readers look for two formats at different places."""
+    return one.found_by != other.found_by and None not in (one.found_by, other.found_by)
 
 
 def _follows(one: Layout, other: Layout) -> bool:

@@ -59,12 +59,15 @@ def spot(finding: Mapping[str, Any]) -> str:
 
 def text(document: Document, stream: TextIO) -> None:
     """Write lines, in the manner of compilers; the verdict and the advice come last."""
+    last: list[str] = []
     for finding in document["findings"]:
         head = [each for each in (spot(finding), finding["subject"]) if each]
         rule = f"{finding['severity']}[{finding['rule']} {finding['name']}]"
         stream.write(printable(": ".join([*head, f"{rule}: {finding['message']}{_outcomes(finding)}"])) + "\n")
-        for line in witness_lines(finding):
+        proof = list(witness_lines(finding))
+        for line in proof if proof != last else ["the same bytes"] if proof else []:
             stream.write(f"    {printable(line)}\n")
+        last = proof or last
     stream.write(printable(verdict_line(document)) + "\n")
     for missing in document["missing"]:
         stream.write(f"incomplete: {printable(missing)}\n")
@@ -147,9 +150,11 @@ def markdown(document: Document, stream: TextIO) -> None:
     for each in document["findings"]:
         cells = [f"{each['rule']} {each['name']}", f"`{each['subject']}` {spot(each)}".strip(), each["read_old"], each["read_new"]]
         stream.write(f"| {MARKS[each['severity']]} | {' | '.join(_cell(cell) for cell in [*cells, each['message']])} |\n")
+    shown: list[list[str]] = []
     for each in document["findings"]:
         lines = list(witness_lines(each))
-        if lines:
+        if lines and lines not in shown:
+            shown.append(lines)
             proof = "\n".join(printable(line) for line in lines)
             title = f"{each['rule']} <code>{_cell(each['subject'])}</code>"
             stream.write(f"\n<details><summary>{title}</summary>\n\n```\n{proof}\n```\n</details>\n")

@@ -12,6 +12,7 @@ import pytest
 from runner import Runner
 
 from devstate.check.run import rule_titles
+from devstate.compat.rules import ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,7 +79,9 @@ def test_debugfs_is_no_faithful_picture(run: Runner, shipped: Path) -> None:
 
 def test_rules(run: Runner) -> None:
     """Every rule is listed, one is explained, an unknown one is answered with what is near."""
-    assert list(rule_titles()) == [line.split()[0] for line in run("rules").lines]
+    assert [*rule_titles(), *ALL] == [line.split()[0] for line in run("rules").lines]
     assert "KHO_MAX_BLOCKS" in run("rules", "chain-too-long").out
+    for word in ("DS110", "ds110", "array-stride-changed"):  # by id or by name, with an example and its bytes
+        assert all(text in run("rules", word).out for text in ("0153094d03df", "reads 0x100f0e0d"))
     outcome = run("rules", "chain-cycl")
     assert (2, True) == (outcome.status, "'chain-cycle'" in outcome.err)

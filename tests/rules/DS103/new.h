@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A field comes at the end. After. */
+#include <linux/types.h>
+
+#define DEMO_COMPATIBLE "demo-v1"
+
+struct demo_ser {
+	u64 start;
+	u32 count;
+	u32 kexec_flags;
+} __packed;

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Both sides must know a number, and it changes. Before."""
+
+from devstate.schema import Phys, Radix, Reaction, Schema, Struct
+
+SCHEMAS = [
+    Schema(
+        compatible="demo-v1", doc="a demo", source="demo.h", status="project", found_by="luo_file_ser.data", carrier="string",
+        on_mismatch=Reaction.OPEN_FAILS, owner="demo", freed="finish",
+        root=Struct("demo_ser", "tree" / Phys(Radix(short=True)), packed=True),
+    )
+]  # fmt: skip
