@@ -7,7 +7,7 @@ cannot tell that from a field that was dropped and another that took its place: 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 
 from devstate.compat.leaves import shapes_of
 from devstate.compat.words import are_alike
@@ -126,7 +126,7 @@ def in_order(pairs: Iterable[tuple[Leaf, Leaf]]) -> set[str]:
     ends: list[int] = []
     before: list[int] = []
     for index, (_, leaf) in enumerate(ordered):
-        at = bisect_left(tails, leaf.position)
+        at = bisect_right(tails, leaf.position)  # what has no bytes stands where the next field stands
         before.append(ends[at - 1] if at else -1)
         tails[at : at + 1], ends[at : at + 1] = [leaf.position], [index]
     kept, index = set(), ends[-1] if ends else -1

@@ -57,14 +57,18 @@ def open_baselines(path: str, environment: Environment) -> Declared:
 
 
 def open_json(path: str, environment: Environment, registry: Registry) -> Declared:
-    """A baseline or a manifest. DecodeError when the file is neither."""
+    """A baseline, a manifest, or a machine of QEMU. DecodeError when the file is none of these."""
     plain = read_plain(path)
     if isinstance(plain, dict) and "layouts" in plain:
         layout = layout_of_baseline(plain, path, environment)
         return Declared(path, "baselines", environment, (layout,), ((layout.name, Location(path)),))
     if isinstance(plain, dict) and "manifest" in plain:
         return _of_manifest(plain, path, environment, registry)
-    raise DecodeError("nothing with layouts", source=path, expected="a baseline or a manifest", found=type(plain).__name__)
+    from devstate.source.machine import MACHINE, open_machine
+
+    if isinstance(plain, dict) and MACHINE in plain:
+        return open_machine(plain, path, environment)
+    raise DecodeError("nothing with layouts", source=path, expected="a baseline, a manifest or a dump of QEMU", found=type(plain).__name__)
 
 
 def layout_of_baseline(plain: Any, source: str, environment: Environment) -> Layout:
