@@ -173,7 +173,8 @@ def _load(path: str) -> ModuleType:
     if spec is None or spec.loader is None or not os.path.exists(init):
         raise UsageError(f"{path}: not a Python module; a directory needs an __init__.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    if os.path.isdir(path):  # its modules import each other by this name; a file has none, and may be called json.py
+        sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -444,6 +444,19 @@ struct ds_pages_form { u64 mask, rest; } PACKED;
 struct ds_pages_trailer { u32 magic, chunks; u64 pages, size, levels[8]; u32 chain, crc; } PACKED;
 #endif
 
+/* ------------------------------------------------------------------ devstate's own: docs/project-format.md */
+
+#if defined(FORM_devstate_v1)
+struct ds_section { u64 offset, size; u32 crc; } PACKED;
+struct ds_memory { u64 pa, size; u32 crc; } PACKED;
+#endif
+
+#if defined(FORM_guest_memory_v1)
+struct ds_guest_memory { char name[64]; u64 bytes, extents; u32 owners, flags; } PACKED;
+struct ds_memory_owner { u32 kind, padding; char name[64]; u64 token; } PACKED;
+struct ds_guest_extent { u64 gpa, pa, size; u32 node; u16 owner; u8 page_shift, flags; } PACKED;
+#endif
+
 #include "iommu_structs.h"
 
 #endif
