@@ -16,7 +16,8 @@ KERNEL = {
         "write": (0, 62, 1), "domain_id": (1, 0, 16), "gcr3_middle": (1, 16, 16), "device_tlb": (1, 32, 1), "fault_never": (1, 34, 1),
         "exclusion": (1, 39, 1), "system_management": (1, 40, 2), "gcr3_high": (1, 43, 21), "interrupt_valid": (2, 0, 1),
         "interrupt_length": (2, 1, 4), "interrupt_table": (2, 6, 46), "guest_paging": (2, 54, 2), "init_pass": (2, 56, 1),
-        "external_pass": (2, 57, 1), "nmi_pass": (2, 58, 1), "interrupt_control": (2, 60, 2), "lint0_pass": (2, 62, 1), "lint1_pass": (2, 63, 1),
+        "external_pass": (2, 57, 1), "nmi_pass": (2, 58, 1), "interrupt_control": (2, 60, 2), "lint0_pass": (2, 62, 1),
+        "lint1_pass": (2, 63, 1),
     },
     # union irte_ga_lo, irte_ga_hi
     "amd-remapped-irte": {
@@ -54,7 +55,8 @@ KERNEL = {
     "smmu-stream-level1": {"span": (0, 0, 5), "table": (0, 6, 46)},
     "smmu-stream-entry": {
         "valid": (0, 0, 1), "config": (0, 1, 3), "context_format": (0, 4, 2), "context": (0, 6, 46), "context_max": (0, 59, 5),
-        "default_substream": (1, 0, 2), "context_cache_inner": (1, 2, 2), "context_cache_outer": (1, 4, 2), "context_shareability": (1, 6, 2),
+        "default_substream": (1, 0, 2), "context_cache_inner": (1, 2, 2), "context_cache_outer": (1, 4, 2),
+        "context_shareability": (1, 6, 2),
         "merge_events": (1, 19, 1), "stage2_force_write_back": (1, 25, 1), "stage1_no_stall": (1, 27, 1), "ats": (1, 28, 2),
         "world": (1, 30, 2), "shareability": (1, 44, 2), "vmid": (2, 0, 16), "stage2_t0sz": (2, 32, 6), "stage2_sl0": (2, 38, 2),
         "stage2_ir0": (2, 40, 2), "stage2_or0": (2, 42, 2), "stage2_sh0": (2, 44, 2), "stage2_tg": (2, 46, 2), "stage2_ps": (2, 48, 3),
@@ -63,7 +65,8 @@ KERNEL = {
     },
     "smmu-context-level1": {"valid": (0, 0, 1), "table": (0, 12, 40)},
     "smmu-context-descriptor": {
-        "t0sz": (0, 0, 6), "tg0": (0, 6, 2), "ir0": (0, 8, 2), "or0": (0, 10, 2), "sh0": (0, 12, 2), "epd0": (0, 14, 1), "endian": (0, 15, 1),
+        "t0sz": (0, 0, 6), "tg0": (0, 6, 2), "ir0": (0, 8, 2), "or0": (0, 10, 2), "sh0": (0, 12, 2), "epd0": (0, 14, 1),
+        "endian": (0, 15, 1),
         "epd1": (0, 30, 1), "valid": (0, 31, 1), "ips": (0, 32, 3), "top_byte0": (0, 38, 1), "aa64": (0, 41, 1), "dirty": (0, 42, 1),
         "accessed": (0, 43, 1), "stall": (0, 44, 1), "record": (0, 45, 1), "abort": (0, 46, 1), "own_asid": (0, 47, 1), "asid": (0, 48, 16),
         "ttb0": (1, 4, 48),

@@ -47,7 +47,7 @@ def device_entries(reader: TableReader, root: int, registers: dict[str, int], as
 def read_devices(reader: TableReader, entries: Entries) -> Iterator[Device]:
     """Every function that may reach memory by a valid entry, and every PASID of it that has tables."""
     reader.check(entries, entries.columns["valid"] != 0, PATH)
-    for row in entries.rows(_open(entries)):
+    for row in reader.rows(entries, _open(entries), PATH):
         if row.record.mode or row.record.guest_valid:
             yield from _device(reader, row)
         else:
@@ -126,7 +126,7 @@ def _pasids(reader: TableReader, root: int, levels: int, where: str, memory: Phy
             entries = reader.entries("amd-gcr3-entry", pa, 512, path, memory)
             valid = entries.columns["valid"] != 0
             reader.check(entries, valid, path)
-            for row in entries.rows(valid):
+            for row in reader.rows(entries, valid, path):
                 number = first + (row.index << 9 * level)
                 if level:
                     below.append((number, reader.plain(row.record.table << 12)))

@@ -30,10 +30,10 @@ PER_REGION = 64
 
 def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain, ...]:
     """The domains that the devices use, in the order in which they are first used."""
-    users: dict[object, tuple[Stage, dict[Device, None]]] = {}
-    for device in devices:
+    users: dict[object, tuple[Stage, dict[int, Device]]] = {}
+    for number, device in enumerate(devices):
         for stage in device.stages:
-            users.setdefault(_key(stage), (stage, {}))[1][device] = None
+            users.setdefault(_key(stage), (stage, {}))[1][number] = device
     left = WALKS * reader.memory.size + EXTRA
     found = []
     for stage, those in users.values():
@@ -44,7 +44,7 @@ def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain
         else:
             path = f"domain {stage.domain_id}"
             reader.find("iommu-domain-budget", "so much was walked that this domain was not", stage.table.top_table, path)
-        found.append(Domain(stage, tuple(those), walk))
+        found.append(Domain(stage, tuple(those.values()), walk))
     return tuple(found)
 
 

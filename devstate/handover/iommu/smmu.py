@@ -78,7 +78,7 @@ def stream_tables(reader: TableReader, root: int, form: tuple[int, int, int]) ->
     first = reader.entries("smmu-stream-level1", root, 1 << (bits - split), "first level of the stream table")
     used = first.columns["span"] != 0
     reader.check(first, used, "first level of the stream table")
-    for row in first.rows(used):
+    for row in reader.rows(first, used, "first level of the stream table"):
         base, span = row.index << split, row.record.span - 1
         path = f"stream table of {base:#x} on"
         if span > split:
@@ -94,7 +94,7 @@ def read_devices(reader: TableReader, base: int, entries: Entries) -> Iterator[D
     path = f"stream table of {base:#x} on"
     chosen = (entries.columns["valid"] != 0) & (entries.columns["config"] >= BYPASS)
     reader.check(entries, entries.columns["valid"] != 0, path)
-    for row in entries.rows(chosen):
+    for row in reader.rows(entries, chosen, path):
         yield from _device(reader, base + row.index, row)
 
 

@@ -59,13 +59,13 @@ def _contexts(reader: TableReader, root: int, entry: Record, path: str, memory: 
         first = reader.entries("smmu-context-level1", root, 1 << max(bits - below, 0), f"{path}, first level of contexts", memory)
         valid = first.columns["valid"] != 0
         reader.check(first, valid, path)
-        tables = [(row.index << below, row.record.table << 12, 1 << below) for row in first.rows(valid)]
+        tables = [(row.index << below, row.record.table << 12, 1 << below) for row in reader.rows(first, valid, path)]
     for base, pa, count in tables:
         where = f"{path}, contexts of PASID {base:#x} on"
         contexts = reader.entries("smmu-context-descriptor", pa, count, where, memory)
         live = contexts.columns["valid"] != 0
         reader.check(contexts, live, where)
-        for row in contexts.rows(live):
+        for row in reader.rows(contexts, live, where):
             yield base + row.index, row
 
 

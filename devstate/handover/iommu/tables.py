@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Read the tables of a unit: arrays of entries that a schema describes, as much of them as the memory has.
 
-Bounded: all tables together may be read as often as the memory is large, and EXTRA more; a table that two entries lead to counts twice.
+Bounded: all tables together may be as large as the memory, and EXTRA more; a table that two entries lead to counts twice, and so does
+what was found in it (ROW).
 So hostile tables that share what is below them cost no more than the memory that is really there. What is wrong becomes a finding:
 
 ``iommu-table-not-in-memory``  a table that the capture does not hold
@@ -21,13 +22,14 @@ from devstate.codec.decode import decode
 from devstate.errors import UsageError
 from devstate.finding import Finding, Location, Severity
 from devstate.frozen import frozen
+from devstate.handover.iommu.model import Device, InterruptEntry
 from devstate.layout.model import Environment
 from devstate.pagetable.table import PageTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeVar
 
     import numpy
     from numpy.typing import NDArray
@@ -38,8 +40,13 @@ if TYPE_CHECKING:
     from devstate.layout.registry import Registry
     from devstate.memory import PhysMemory
 
-EXTRA = 1 << 22
-"""Bytes of tables that may be read beyond as many as the memory has: all tables of a small unit, twice."""
+    Found = TypeVar("Found", Device, InterruptEntry)
+
+EXTRA = 1 << 23
+"""Bytes that count beyond as many as the memory has: 32768 functions may share what is in one small table."""
+
+ROW = 256
+"""What one device or interrupt entry counts for, in bytes read: its place among the results is larger than the 4 to 64 bytes of it."""
 
 FINDING_LIMIT = 1000
 """Findings that are kept: whoever has read a thousand knows. The count goes on."""
@@ -110,6 +117,8 @@ class TableReader:
         self.left = memory.size + EXTRA
         self.tables: dict[int, int] = {}
         self._kinds: dict[int, str] = {}
+        self._layouts: dict[str, Layout] = {}
+        self._over = False
 
     def find(
         self, rule: str, message: str, pa: int | None, path: str | None = None, *, severity: Severity = Severity.ERROR,
@@ -125,7 +134,7 @@ class TableReader:
         """``count`` entries of the schema ``name`` at ``pa``, as far as they are there. ``path`` says whose table it is."""
         import numpy as np
 
-        layout = self.registry.layout(name, Environment())
+        layout = self._layout(name)
         size = layout.struct().size
         total = count * size
         pieces, index = [], []
@@ -145,15 +154,31 @@ class TableReader:
         kind = self._kinds.setdefault(pa, name)
         if kind != name:
             self.find("iommu-table-conflict", "one address is used as two kinds of tables", pa, path, expected=kind, found=name)
-        if self.left > 0:
-            return True
-        if self.left == 0:
+        return self.may_go_on(pa, path)
+
+    def may_go_on(self, pa: int, path: str) -> bool:
+        """Whether there is something left of the budget. A finding the first time that there is not."""
+        if self.left <= 0 and not self._over:
+            self._over = True
             self.find("iommu-budget", "tables lead to others so often that the rest was not read", pa, path)
-            self.left = -1
-        return False
+        return self.left > 0
+
+    def rows(self, entries: Entries, chosen: NDArray[numpy.bool_], path: str) -> Iterator[Row]:
+        """The chosen entries, one by one, as long as there is something left of the budget."""
+        for row in entries.rows(chosen):
+            if not self.may_go_on(row.pa, path):
+                return
+            yield row
+
+    def metered(self, found: Iterable[Found]) -> Iterator[Found]:
+        """These results, as long as there is something left of the budget."""
+        for each in found:
+            if not self.may_go_on(each.pa, "devices" if isinstance(each, Device) else "interrupt entries"):
+                return
+            self.left -= ROW
+            yield each
 
     def _note(self, name: str, pa: int, total: int, found: int, path: str) -> None:
-        self.left = max(self.left, 0)
         self.tables[pa] = max(self.tables.get(pa, 0), total)
         if found == 0:
             self.find("iommu-table-not-in-memory", "the table is not in the capture", pa, path, found=name)
@@ -201,10 +226,16 @@ class TableReader:
             self.find("iommu-top-table-not-in-memory", "the top page table is not in the capture", at, path, found=f"{top:#x}")
         return table
 
+    def _layout(self, name: str) -> Layout:
+        found = self._layouts.get(name)
+        if found is None:
+            found = self._layouts[name] = self.registry.layout(name, Environment())
+        return found
+
     def plain(self, address: int) -> int:
         """An address without the bit that says that what is there is encrypted."""
         return address if self.encryption_bit is None else address & ~(1 << self.encryption_bit)
 
     def as_other(self, entries: Entries, name: str) -> Entries:
         """The same entries by another schema of the same size: of tables whose entries have several forms."""
-        return Entries(self.registry.layout(name, Environment()), entries.source, entries.pa, entries.index, entries.data)
+        return Entries(self._layout(name), entries.source, entries.pa, entries.index, entries.data)

@@ -72,7 +72,7 @@ def read_devices(reader: TableReader, root: int, mode: str) -> Iterator[Device]:
     buses = reader.entries("vtd-scalable-root-entry", root, BUSES, "root table")
     present = (buses.columns["lower_present"] | buses.columns["upper_present"]) != 0
     reader.check(buses, present, "root table")
-    for bus in buses.rows(present):
+    for bus in reader.rows(buses, present, "root table"):
         if bus.record.lower_present:
             yield from _half_bus(reader, bus.index << 8, bus.record.lower_table << 12)
         if bus.record.upper_present:
@@ -83,15 +83,15 @@ def _legacy(reader: TableReader, root: int) -> Iterator[Device]:
     buses = reader.entries("vtd-root-entry", root, BUSES, "root table")
     present = buses.columns["present"] != 0
     reader.check(buses, present, "root table")
-    for bus in buses.rows(present):
+    for bus in reader.rows(buses, present, "root table"):
         path = f"context table of bus {bus.index:02x}"
         functions = reader.entries("vtd-context-entry", bus.record.context_table << 12, FUNCTIONS, path)
         there = functions.columns["present"] != 0
         with_tables = there & (functions.columns["translation"] != 2)
         reader.check(functions, there, path)
-        for row in functions.rows(there & ~with_tables):
+        for row in reader.rows(functions, there & ~with_tables, path):
             yield _context(reader, bus.index << 8 | row.index, row, path, PASS_THROUGH)
-        for row in functions.rows(with_tables):
+        for row in reader.rows(functions, with_tables, path):
             yield _context(reader, bus.index << 8 | row.index, row, path, SECOND_STAGE)
 
 
@@ -120,7 +120,7 @@ def _half_bus(reader: TableReader, first: int, table: int) -> Iterator[Device]:
     functions = reader.entries("vtd-scalable-context-entry", table, HALF, path)
     present = functions.columns["present"] != 0
     reader.check(functions, present, path)
-    for row in functions.rows(present):
+    for row in reader.rows(functions, present, path):
         yield from _pasids(reader, first + row.index, row)
 
 
@@ -130,13 +130,13 @@ def _pasids(reader: TableReader, source_id: int, context: Row) -> Iterator[Devic
     directory = reader.entries("vtd-pasid-directory-entry", context.record.directory << 12, size, path)
     present = directory.columns["present"] != 0
     reader.check(directory, present, path)
-    for group in directory.rows(present):
+    for group in reader.rows(directory, present, path):
         first = group.index * PASIDS
         where = f"PASID table {first:#x} on of {path.removeprefix('PASID directory of ')}"
         pasids = reader.entries("vtd-pasid-entry", group.record.pasid_table << 12, PASIDS, where)
         live = pasids.columns["present"] != 0
         reader.check(pasids, live, where)
-        for row in pasids.rows(live):
+        for row in reader.rows(pasids, live, where):
             yield _pasid(reader, source_id, first + row.index, context, group, row, where)
 
 
