@@ -9,7 +9,8 @@
     001-DS102-memfd_luo_ser.seals.new.bin        the same bytes, as the new side's reader takes them
     commands.txt                                 the command line that decodes each .bin
 
-The writer's file is what was written. The reader's is as long as its own record: cut, or with ff where nothing was written.
+The writer's file is what was written. The reader's is as long as its own record: cut, or with ff where nothing
+was written, and without an open array at its end.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def _write(entry: Entry, directory: str, stem: str) -> Iterator[str]:
         return
     for side, layout in (("old", pair.old), ("new", pair.new)):
         struct = witness.writer if side == witness.written_by else witness.reader
+        shown = layout if side == witness.written_by else _fixed(layout, struct)
         with open(os.path.join(directory, f"{stem}.{side}.json"), "w", encoding="utf-8") as text:
-            text.write(canonical(_baseline(layout, struct)))
+            text.write(canonical(_baseline(shown, struct)))
         with open(os.path.join(directory, f"{stem}.{side}.bin"), "wb") as file:
-            file.write(witness.data if side == witness.written_by else _as_read(witness, layout))
+            file.write(witness.data if side == witness.written_by else _as_read(witness, shown))
         yield _command(witness, layout, struct, f"{stem}.{side}")
 
 
@@ -79,12 +81,20 @@ def _baseline(layout: Layout, struct: str) -> dict[str, object]:
     return {"name": layout.name, "fingerprint": fingerprint(groups), "layouts": groups}
 
 
+def _fixed(layout: Layout, name: str) -> Layout:
+    """The layout without the open array at the end of a struct: what the reader takes for its count is of another making."""
+    from devstate.frozen import replace
+
+    struct = layout.struct(name)
+    if not struct.flexible:
+        return layout
+    cut = replace(struct, fields=struct.fields[:-1], flexible=False)
+    return replace(layout, structs=tuple(cut if each is struct else each for each in layout.structs))
+
+
 def _as_read(witness: Witness, layout: Layout) -> bytes:
     """As many bytes as the reader takes for its records."""
-    struct = layout.struct(witness.reader)
-    if struct.flexible:
-        return witness.data
-    size = struct.size * witness.copies
+    size = layout.struct(witness.reader).size * witness.copies
     return witness.data[:size].ljust(size, UNWRITTEN)
 
 

@@ -12,6 +12,7 @@ from devstate.compat.judge import judge
 from devstate.compat.migrations import migrations
 from devstate.compat.pairing import FormatPair, only_type, pairs_of
 from devstate.compat.rules import ds501, ds504
+from devstate.compat.versions import next_version
 from devstate.finding import Finding, Outcome, Severity
 from devstate.frozen import frozen, replace
 
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from devstate.compat.advice import Bump
     from devstate.finding import Location
     from devstate.layout.declared import Declared
     from devstate.layout.model import Environment, Layout
@@ -132,7 +134,8 @@ class Examination:
             self.outcomes.setdefault(pair.names, {})[word] = verdict.read_old, verdict.read_new
             known = self.advice.get(pair.names)
             if known is None or (verdict.bump.needed and not known.needed):
-                self.advice[pair.names] = Advice(*pair.names, verdict.bump.needed, verdict.bump.present, verdict.bump.advice)
+                text = verdict.bump.advice + _edit_of_header(new, pair, verdict.bump)
+                self.advice[pair.names] = Advice(*pair.names, verdict.bump.needed, verdict.bump.present, text)
             seen: dict[Key, int] = {}
             for finding in verdict.findings:
                 if finding.rule == "DS307" and not self.whole:  # the version stands for more than one struct
@@ -153,6 +156,17 @@ class Examination:
             _ordered(entries), max(both[0], default=None), max(both[1], default=None), tuple(self.advice.values()),
             tuple(self.outcomes), tuple(self.missing),
         )  # fmt: skip
+
+
+def _edit_of_header(new: Declared, pair: FormatPair, bump: Bump) -> str:
+    """The line of a header that says the next version: the macro stands where the format does."""
+    if new.kind != "headers" or pair.new is None or pair.new.compatible is None or not bump.needed or bump.present:
+        return ""
+    place = dict(new.places).get(pair.new.name)
+    macro = next((subject for subject, where in new.places if where == place and subject.isupper()), None)
+    if place is None or macro is None:
+        return ""
+    return f'\nin {place}: #define {macro} "{next_version(pair.new.compatible)}"'
 
 
 def _ordered(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -52,6 +52,10 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "partialFingerprints": {"devstate/1": f"{finding.rule}:{finding.location.path or ''}"},
         "properties": {"reaction": row["reaction"]},
     }
+    if finding.read_old is not None or finding.read_new is not None:
+        result["properties"] |= {"readOld": str(finding.read_old), "readNew": str(finding.read_new)}
+    if finding.witness is not None:
+        result["properties"]["witness"] = finding.witness.data.hex()
     location = _location(finding)
     if location:
         result["locations"] = [location]
@@ -67,7 +71,9 @@ def _location(finding: Finding) -> dict[str, Any]:
     physical: dict[str, Any] = {}
     if place.source is not None:
         physical["artifactLocation"] = {"uri": _uri(place.source)}
-        if place.offset is not None and place.pa is None:
+        if place.line is not None:
+            physical["region"] = {"startLine": place.line}
+        elif place.offset is not None and place.pa is None:
             physical["region"] = {"byteOffset": place.offset}
     if place.pa is not None:
         physical["address"] = {"absoluteAddress": place.pa + (place.offset or 0)}
@@ -78,6 +84,10 @@ def _location(finding: Finding) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
+    """The path as code hosts want it: relative to where devstate runs, when it is below that."""
+    import os
     from urllib.parse import quote
 
+    if os.path.isabs(path) and path.startswith(os.getcwd() + os.sep):
+        path = os.path.relpath(path)
     return quote(path.encode("utf-8", "surrogateescape"))

@@ -32,12 +32,15 @@ def finding_lines(finding: Finding) -> list[str]:
     spot = "" if place.pa is None else f"{place.pa:#x}"
     if place.offset is not None:
         spot = f"{spot}+{place.offset:#x}"
-    head = [part for part in (place.source, spot, place.path) if part]
+    source = place.source if place.line is None else f"{place.source}:{place.line}"
+    head = [part for part in (source, spot, place.path) if part]
     text = f"{finding.severity}[{finding.rule}]: {finding.message}"
     if finding.expected is not None:
         text += f"; expected {finding.expected}"
     if finding.found is not None:
         text += f"; found {finding.found}"
+    if finding.read_old or finding.read_new:
+        text += f"; read-old {finding.read_old}, read-new {finding.read_new}"
     if finding.reaction is not None:
         text += f" (the kernel: {finding.reaction})"
     return [printable(": ".join([*head, text])), *(f"    {pa:#x}: {printable(what)}" for pa, what in finding.related)]
