@@ -24,6 +24,7 @@ VERBS = {
     "pt": "walk, verify, compare, pack and prove IOMMU page tables",
     "iommu": "go from the root table of an IOMMU to devices, domains, page tables and interrupt entries",
     "luo": "talk to the live update orchestrator of the running kernel",
+    "gen": "generate C, documentation and test data from a format",
     "capture": "save the handover of the running kernel as one file",
 }
 

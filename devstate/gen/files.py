@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""All that is generated from a schema, by kind and by file name; and the files that generated C includes, which are the same for all."""
+
+from __future__ import annotations
+
+import os
+
+from devstate.errors import UsageError
+from devstate.gen.codec import codec, codec_header
+from devstate.gen.fuzz import fuzzer
+from devstate.gen.header import header
+from devstate.gen.markdown import markdown
+from devstate.gen.names import identifier
+from devstate.gen.proof import proof
+from devstate.gen.strategy import strategy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from devstate.layout.model import Layout
+
+KINDS: dict[str, tuple[str, Callable[[Sequence[Layout]], str]]] = {
+    "c-header": ("{}.h", header),
+    "c-codec-header": ("{}_codec.h", codec_header),
+    "c-codec": ("{}_codec.c", codec),
+    "c-proof": ("{}_proof.c", proof),
+    "c-fuzz": ("{}_fuzzer.c", fuzzer),
+    "markdown": ("{}.md", markdown),
+    "strategy": ("{}_strategy.py", lambda layouts: strategy(layouts[0])),
+}
+"""What can be generated: its file's name, with the format's, and the function."""
+
+SUPPORT = ("devstate.h", "devstate_proof.h", "devstate_fuzz.h", "prove.c")
+"""Files beside this module: the shim for all generated C, and what proofs and fuzz targets are built with."""
+
+
+def generate(kind: str, layouts: Sequence[Layout]) -> tuple[str, str]:
+    """(file name, text) of one kind, for the layouts of a schema. UsageError for a kind that there is not."""
+    if kind not in KINDS:
+        raise UsageError(f"nothing of the kind {kind!r} is generated; there are {', '.join(KINDS)}")
+    name, make = KINDS[kind]
+    return name.format(identifier(layouts[0].name)), make(layouts)
+
+
+def generate_all(layouts: Sequence[Layout]) -> dict[str, str]:
+    """Every file of a schema by name. A format without structs has a header and a page only."""
+    kinds = KINDS if layouts[0].structs else ("c-header", "markdown")
+    return dict(generate(kind, layouts) for kind in kinds)
+
+
+def support(name: str) -> str:
+    """The path of a file of SUPPORT."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+
+
+def folder() -> str:
+    """The directory to pass to a compiler with -I."""
+    return os.path.dirname(support("devstate.h"))
+
+
+def everything(formats: Sequence[Sequence[Layout]]) -> str:
+    """One C file that includes the codecs and proofs of many formats, and lists them in ``devstate_proofs``: one compiler run for all.
+
+    Formats share names of structs, so each is included under names of its own.
+    """
+    lines = ['#include "devstate.h"', '#include "devstate_proof.h"']
+    names = []
+    for layouts in formats:
+        prefix = identifier(layouts[0].name)
+        structs = [struct.name for struct in layouts[0].structs]
+        lines += [f"#define {struct} {prefix}__{struct}" for struct in structs]
+        lines += [f'#include "{prefix}_codec.c"', f'#include "{prefix}_proof.c"']
+        lines += [f"#undef {struct}" for struct in structs]
+        names.append(f"{prefix}_proofs")
+    lines += ["extern const struct devstate_proof *const devstate_proofs[];"]
+    lines += [f"const struct devstate_proof *const devstate_proofs[] = {{ {', '.join([*names, 'NULL'])} }};"]
+    return "\n".join(lines) + "\n"

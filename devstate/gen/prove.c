@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Serves generated readers and writers over a pipe, to be held equal to another implementation of the same layouts.
+ *
+ *   request:  u32 struct, u32 verb, u32 count, u32 size, then size bytes
+ *   answer:   u32 size, then size bytes
+ *
+ *   check   bytes of a record      -> verdict
+ *   many    bytes of count records -> verdict
+ *   get     bytes of a record      -> verdict, then the flat form when it is fine
+ *   put     flat form              -> verdict, then the bytes that the writer gives when it is fine; count entries
+ *   sweep   bytes of a record      -> a verdict for each prefix, then one for each single bit that is turned over
+ *   go      u64 struct size, the struct, then pages for PAGE_SIZE, 2 * PAGE_SIZE, ...; count is the number of the link -> verdict
+ *
+ * A verdict is u32 rule, u32 at: 0, 0 when all is fine. Every buffer is allocated to the byte, for the sanitizers' sake. The
+ * structs are numbered through devstate_proofs, a list of tables that ends with NULL.
+ */
+#include "devstate_proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+extern const struct devstate_proof *const devstate_proofs[];
+
+enum verb { CHECK, MANY, GET, PUT, SWEEP, GO };
+
+struct answer {
+	u8 *bytes;
+	size_t size;
+};
+
+static void *exact(const void *from, size_t size)
+{
+	void *made = calloc(size ? size : 1, 1);
+
+	if (!made)
+		abort();
+	if (size && from)
+		memcpy(made, from, size);
+	return made;
+}
+
+static void add(struct answer *answer, const void *bytes, size_t size)
+{
+	answer->bytes = realloc(answer->bytes, answer->size + size + 1);
+	if (!answer->bytes)
+		abort();
+	if (size)
+		memcpy(answer->bytes + answer->size, bytes, size);
+	answer->size += size;
+}
+
+static void add_verdict(struct answer *answer, int status, const struct devstate_fault *fault)
+{
+	u32 verdict[2] = { 0, 0 };
+
+	if (status) {
+		verdict[0] = (u32)fault->rule;
+		verdict[1] = (u32)fault->at;
+	}
+	add(answer, verdict, sizeof(verdict));
+}
+
+static const struct devstate_proof *find(u32 number)
+{
+	for (const struct devstate_proof *const *table = devstate_proofs; *table; table++) {
+		for (const struct devstate_proof *each = *table; each->name; each++) {
+			if (!number--)
+				return each;
+		}
+	}
+	abort();
+}
+
+static int check(const struct devstate_proof *proof, const u8 *from, size_t size, struct answer *answer)
+{
+	struct devstate_fault fault = { 0 };
+	void *data = exact(from, size);
+	int status = proof->check(data, size, &fault);
+
+	add_verdict(answer, status, &fault);
+	free(data);
+	return status;
+}
+
+static void get(const struct devstate_proof *proof, const u8 *from, size_t size, struct answer *answer)
+{
+	void *data = exact(from, size);
+	u8 *flat, *end;
+
+	if (!check(proof, from, size, answer)) {
+		flat = end = exact(NULL, 64 * size);
+		proof->get(data, proof->count(data, size), &end);
+		add(answer, flat, (size_t)(end - flat));
+		free(flat);
+	}
+	free(data);
+}
+
+static void put(const struct devstate_proof *proof, const u8 *flat, u32 count, struct answer *answer)
+{
+	struct devstate_fault fault = { 0 };
+	size_t size = proof->size + count * proof->stride;
+	u8 *it = exact(NULL, size), *to = exact(NULL, size);
+	int status;
+
+	memset(it, 0xa5, size);
+	memset(to, 0x5a, size);
+	proof->put(it, count, &flat);
+	status = proof->write(it, size, to, size, &fault);
+	add_verdict(answer, status, &fault);
+	if (!status)
+		add(answer, to, size);
+	free(it);
+	free(to);
+}
+
+static void sweep(const struct devstate_proof *proof, const u8 *data, size_t size, struct answer *answer)
+{
+	u8 *turned = exact(data, size);
+
+	for (size_t end = 0; end < size; end++)
+		check(proof, data, end, answer);
+	for (size_t bit = 0; bit < 8 * size; bit++) {
+		turned[bit / 8] ^= (u8)(1 << bit % 8);
+		check(proof, turned, size, answer);
+		turned[bit / 8] ^= (u8)(1 << bit % 8);
+	}
+	free(turned);
+}
+
+struct pages {
+	u8 *bytes;
+	u64 size;
+};
+
+static const void *at(void *context, u64 pa, u64 size)
+{
+	const struct pages *pages = context;
+
+	if (pa < PAGE_SIZE || pa - PAGE_SIZE > pages->size || size > pages->size - (pa - PAGE_SIZE))
+		return NULL;
+	return pages->bytes + (pa - PAGE_SIZE);
+}
+
+static void go(const struct devstate_proof *proof, const u8 *data, size_t size, u32 which, struct answer *answer)
+{
+	struct devstate_fault fault = { 0 };
+	struct pages pages;
+	struct devstate_memory memory = { .at = at, .context = &pages };
+	u64 own;
+	void *it;
+
+	memcpy(&own, data, sizeof(own));
+	it = exact(data + sizeof(own), own);
+	pages.size = size - sizeof(own) - own;
+	pages.bytes = aligned_alloc(PAGE_SIZE, pages.size + PAGE_SIZE - pages.size % PAGE_SIZE);
+	if (!pages.bytes)
+		abort();
+	memcpy(pages.bytes, data + sizeof(own) + own, pages.size);
+	add_verdict(answer, proof->go(it, &memory, which, &fault), &fault);
+	free(it);
+	free(pages.bytes);
+}
+
+int main(void)
+{
+	u32 head[4];
+
+	while (fread(head, sizeof(head), 1, stdin) == 1) {
+		const struct devstate_proof *proof = find(head[0]);
+		struct devstate_fault fault = { 0 };
+		struct answer answer = { 0 };
+		u32 count = head[2], size = head[3];
+		u8 *data = exact(NULL, size);
+
+		if (size && fread(data, size, 1, stdin) != 1)
+			abort();
+		switch (head[1]) {
+		case CHECK:
+			check(proof, data, size, &answer);
+			break;
+		case MANY:
+			add_verdict(&answer, proof->many(data, count, &fault), &fault);
+			break;
+		case GET:
+			get(proof, data, size, &answer);
+			break;
+		case PUT:
+			put(proof, data, count, &answer);
+			break;
+		case SWEEP:
+			sweep(proof, data, size, &answer);
+			break;
+		case GO:
+			go(proof, data, size, count, &answer);
+			break;
+		default:
+			abort();
+		}
+		size = (u32)answer.size;
+		fwrite(&size, sizeof(size), 1, stdout);
+		if (size)
+			fwrite(answer.bytes, 1, size, stdout);
+		fflush(stdout);
+		free(answer.bytes);
+		free(data);
+	}
+	return 0;
+}
