@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 MEMBLOCK, LUO, METADATA = "memblock", "LUO", "kexec-metadata"
 """Mainline's clients, newest first, as a kernel has them."""
 
+STATE = "devstate"
+"""devstate's own client."""
+
 LEGACY = "kho-v1"
 """The root that was written in one go; later ones are edited in place when a client comes."""
 
@@ -132,7 +135,17 @@ def _blobs(links: Links) -> dict[str, bytes]:
         layout = links.registry.layout(links.registry.found_by(f"KHO subtree {METADATA}")[0], links.environment)
         version = layout.version[1] if layout.version is not None else 1
         blobs[METADATA] = encode(layout, {"version": version, "previous_release": release, "kexec_count": spec.kexec_count})
+    if spec.parts or spec.guests:
+        blobs[STATE] = _state(links)
     return {name: blobs[name] for name in dict.fromkeys([*(each for each in spec.subtree_order if each in blobs), *blobs])}
+
+
+def _state(links: Links) -> bytes:
+    from devstate.handover.build_guests import guest_parts
+    from devstate.handover.build_state import build_state
+
+    guests = [part for guest in links.spec.guests for part in guest_parts(links, guest)]
+    return build_state(links, (*links.spec.parts, *guests))
 
 
 def _memblock(links: Links) -> bytes:

@@ -44,7 +44,11 @@ def check_spec(spec: Spec) -> None:
             raise EncodeError("a region is whole pages", path=f"regions[{at}].size", expected=expected, found=region.size)
         if len(region.content) > region.size:
             raise EncodeError("the content is longer than the region", path=f"regions[{at}].size", found=region.size)
-    _unique([*CLIENTS, *(each.name for each in spec.subtrees)], "subtrees[{}].name", "two clients have this name", -len(CLIENTS))
+    taken = [*CLIENTS, *(["devstate"] if spec.parts or spec.guests else [])]
+    _unique([*taken, *(each.name for each in spec.subtrees)], "subtrees[{}].name", "two clients have this name", -len(taken))
+    _unique([each.name for each in spec.guests], "guests[{}].name", "two guests have this name")
+    for at, guest in enumerate(spec.guests):
+        _name(guest.name, f"guests[{at}].name")
     for at, subtree in enumerate(spec.subtrees):
         _name(subtree.name, f"subtrees[{at}].name")
         _order(subtree.order or 0, f"subtrees[{at}].order")

@@ -39,7 +39,8 @@ def kept_blocks(handover: Handover, moved: frozenset[str], *, luo: bool) -> Kept
     """
     page = handover.environment.page_size
     strange = {file.path for file in handover.files if file.body is None or folio_form(file) is None} - moved
-    claims = [(each.start, each.size) for each in handover.claims.items if each.path not in strange or not luo]
+    items = [each for each in handover.claims.items if each.what != "state"]  # the subtree devstate is carried as it is, with its memory
+    claims = [(each.start, each.size) for each in items if each.path not in strange or not luo]
     regions = whole_pages([(each.start, each.size) for each in handover.claims.items if each.what == "region"], page)
     built = join([whole_pages(claims, page), _built_metadata(handover, strange if luo else set()), content_edges(handover)])
     runs = [part for run in map_places(handover).blocks for part in _outside(run, page, built)]

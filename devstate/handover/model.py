@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from devstate.fdt.model import Fdt
     from devstate.handover.claims import Claims
     from devstate.handover.preserved import PreservedPages
+    from devstate.handover.state import State
     from devstate.handover.vmalloc import PageList
     from devstate.layout.model import Environment, Layout, TypeLayout
     from devstate.layout.registry import Registry
@@ -195,7 +196,7 @@ class Handover:
 
     __slots__ = (
         "claims", "compatible", "environment", "faithful", "fdt", "fdt_pa", "layout", "luo", "memory", "memory_map_pa", "metadata",
-        "preserved", "problems", "regions", "registry", "scratch", "scratch_pa", "source", "subtrees",
+        "preserved", "problems", "regions", "registry", "scratch", "scratch_pa", "source", "state", "subtrees",
     )  # fmt: skip
 
     def __init__(self, source: str, memory: PhysMemory | None, environment: Environment, registry: Registry, claims: Claims) -> None:
@@ -217,6 +218,7 @@ class Handover:
         self.metadata: Metadata | None = None
         self.luo: Luo | None = None
         self.regions: list[Region] = []
+        self.state: State | None = None
         self.problems: list[Problem] = []
 
     @property

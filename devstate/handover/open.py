@@ -121,6 +121,10 @@ def _open_parts(follow: Follow, blobs: dict[str, memoryview]) -> None:
             handover.regions = open_memblock(follow, subtree)
         elif found_by == "KHO subtree LUO":
             handover.luo = open_luo(follow, subtree)
+        elif found_by == "KHO subtree devstate":
+            from devstate.handover.state import open_state
+
+            handover.state = open_state(follow, subtree)
 
 
 def _choose_dump(source: Input, side: str | None) -> DebugfsDump:

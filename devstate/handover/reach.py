@@ -13,6 +13,7 @@ content   the folios of files, and reserve_mem regions
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 
 from devstate.handover.folios import audit_files, merge
 from devstate.memory.physmem import MemoryRegion
@@ -69,6 +70,20 @@ def content_edges(handover: Handover) -> array[int]:
     parts = [whole_pages([(each.start, each.size) for each in handover.claims.items if each.what == "region"], page)]
     parts += [audit.extents for _, audit in audit_files(handover)]
     return join(parts)
+
+
+def state_edges(handover: Handover) -> array[int]:
+    """Memory of parts of the subtree ``devstate``, where it is nobody else's content."""
+    contents = content_edges(handover)
+    spans = [(each.start, each.size) for each in handover.claims.items if each.what == "state"]
+    ranges = [pages for pages in (whole_pages([span], handover.environment.page_size) for span in spans) if not _meets(pages, contents)]
+    return join(ranges)
+
+
+def _meets(pages: array[int], edges: array[int]) -> bool:
+    """Whether one range overlaps any of others."""
+    index = bisect_right(edges, pages[0])
+    return index % 2 == 1 or (index < len(edges) and edges[index] < pages[1])
 
 
 def preserved_edges(handover: Handover) -> array[int]:

@@ -7,7 +7,7 @@ Every page of metadata comes out as it was, byte for byte, but for what a reader
 - what stands behind a handle of a format that cannot be built (``FileSpec.handler``), and the memory behind handles of FLBs
 - bytes behind the end of a blob, record, area or list in its last page, which the kernel does not clear; they are zeros here
 
-Contents (folios, regions) are copied where they were captured.
+Contents (folios, regions, memory of the subtree ``devstate``) are copied where they were captured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from devstate.errors import EncodeError
 from devstate.handover.build import LUO, MEMBLOCK, METADATA, Built, build
 from devstate.handover.content import folio_form, folio_records
 from devstate.handover.map_places import map_places
-from devstate.handover.reach import content_edges, present
+from devstate.handover.reach import content_edges, present, state_edges
 from devstate.handover.spec import FileSpec, FlbSpec, FolioColumns, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec
 from devstate.layout.model import StructType
 from devstate.memory.arena import Arena
@@ -36,8 +36,11 @@ def rebuild(handover: Handover) -> Built:
     assert memory is not None  # spec_of() asked
     size = -(-SPARE // spec.page_size) * spec.page_size
     arena = Arena(ADDRESS_END - 2 * size, size, page_size=spec.page_size, byteorder=spec.byte_order)
+    state = present(memory, state_edges(handover))
+    for region in state:
+        arena.alloc(region.size, at=region.start)
     built = build(spec, arena, handover.registry)
-    for region in present(memory, content_edges(handover)):
+    for region in [*state, *present(memory, content_edges(handover))]:
         arena.write(region.start, memory.read(region.start, region.size))
     return built
 

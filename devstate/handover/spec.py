@@ -9,6 +9,7 @@ is room::
     kho/bitmap/N                         bitmap N of the chunks of kho-v1
     scratch, entry                       the scratch array; the setup_data node or devicetree that leads to the root
     subtree/NAME                         the blob of a client
+    devstate/PATH                        a part of the subtree devstate that stands in memory of its own
     memblock/NAME                        a reserve_mem region
     luo/ser                              luo_ser, in the form that keeps it beside a devicetree
     luo/session/N, luo/flb/N             block (or area) N of sessions, and the area of FLBs
@@ -113,6 +114,44 @@ class SubtreeSpec:
 
 
 @frozen
+class PartSpec:
+    """A part of the subtree ``devstate``: ``path`` is SUBSYSTEM/OBJECT[/PART], ``records`` (mappings of fields to values, one unless
+    ``many``) are of the schema ``format``, its root or ``struct``. ``place`` is state, section or memory; None: as fits its size.
+    """
+
+    path: str
+    format: str
+    records: tuple[Mapping[str, Any], ...]
+    struct: str | None = None
+    many: bool = False
+    place: str | None = None
+
+
+@frozen
+class GuestRange:
+    """``size`` bytes of a guest from ``gpa`` on: those from ``offset`` on of a file (``session``, ``token``) or of a ``region``. ``flags``
+    are the words shared, private, pinned, read-only.
+    """
+
+    gpa: int
+    size: int
+    session: str | None = None
+    token: int = 0
+    region: str | None = None
+    offset: int = 0
+    node: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+@frozen
+class GuestSpec:
+    """A guest whose memory is described in the subtree ``devstate``."""
+
+    name: str
+    ranges: tuple[GuestRange, ...] = ()
+
+
+@frozen
 class Forms:
     """The forms that one kernel writes, by schema name; None for what it does not have. ``release`` is what its metadata says."""
 
@@ -128,7 +167,8 @@ class Spec:
 
     ``subtree_order`` names clients that come first in the root, in this order. ``per_block`` and ``per_list`` are the most entries in a
     block of a chain and in a page of a page list (None: what fits), ``list_order`` is the order of the blocks of folio arrays.
-    ``preserved`` are blocks that are preserved beside what is built. ``renamed`` takes kernel 7.4's name for scratch in the entry.
+    ``preserved`` are blocks that are preserved beside what is built. ``parts`` and ``guests`` make the subtree ``devstate``. ``renamed``
+    takes kernel 7.4's name for scratch in the entry.
     """
 
     forms: Forms
@@ -148,6 +188,8 @@ class Spec:
     entry: str | None = None
     renamed: bool = False
     preserved: tuple[Run, ...] = ()
+    parts: tuple[PartSpec, ...] = ()
+    guests: tuple[GuestSpec, ...] = ()
     pins: Mapping[str, int] = NO_PINS
 
 
