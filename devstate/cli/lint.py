@@ -3,6 +3,8 @@
 
 PATH is a file or package with schemas, a directory of baselines or of kernel headers, or a format by name; without one, every format
 that devstate knows. What upstream has published is a fact, and is only reported as information.
+
+--drift holds schemas, headers, a build and texts to each other, each pair. --owners shows which version covers which struct.
 """
 
 from __future__ import annotations
@@ -15,14 +17,16 @@ from devstate.cli.policies import add_policy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
     from typing import Any, TextIO
 
     from devstate.compat.lint import Linted
     from devstate.finding import Severity
     from devstate.layout.declared import Declared
+    from devstate.layout.model import Layout
 
 LEVELS = ("info", "warning", "error")
-FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
+FORMATS = ("text", "json", "sarif", "github", "junit", "markdown", "dot")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,28 +35,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="the same as PATH, for schemas of your own")
     parser.add_argument("--byte-order", choices=("little", "big"), default="little", help="byte order of the kernels (default: little)")
     parser.add_argument("--fail-on", choices=LEVELS, default="error", help="least severity that makes the exit status 1 (default: error)")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report; dot is for --owners (default: text)")
     parser.add_argument("--json", action="store_true", help="the same as --format json (docs/lint.schema.json)")
+    parser.add_argument("--owners", action="store_true", help="show which version covers which struct, and what embeds and leads to what")
+    parser.add_argument("--drift", action="store_true", help="only hold the following sources to the schemas and each other")
+    parser.add_argument("--headers", metavar="DIR", help="kernel headers, for --drift")
+    parser.add_argument("--btf", metavar="FILE", help="a vmlinux or raw BTF, for --drift")
+    parser.add_argument("--docs", metavar="DIR", help="documentation, for --drift")
     add_policy(parser)
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write the report (default: standard output)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the findings; 1 when one is at or above --fail-on, 3 when evidence is missing. Errors as open_source()."""
+    from devstate.errors import UsageError
     from devstate.finding import Severity
 
-    fail_on = Severity[arguments.fail_on.upper()]
-    sets = sources_of(arguments)
-    found = under_policy(tuple(each for declared in sets for each in linted(declared)), sets, arguments)
-    status = status_of(found, fail_on)
     form = "json" if arguments.json else arguments.format
-    linted_formats = sum(len(declared[0].formats) for declared in sets)
-    if arguments.output == "-":
-        write(found, linted_formats, status, form, sys.stdout, fail_on)
+    if arguments.owners:
+        from devstate.cli.lint_owners import show
+
+        return show(sources_of(arguments), form, arguments.output)
+    if form == "dot":
+        raise UsageError("--format dot is for --owners")
+    fail_on = Severity[arguments.fail_on.upper()]
+    if arguments.drift or any((arguments.headers, arguments.btf, arguments.docs)):
+        from devstate.cli.lint_drift import drifting
+
+        found, count, compared = drifting(arguments)
     else:
-        with open(arguments.output, "w", encoding="utf-8") as file:
-            write(found, linted_formats, status, form, file, fail_on)
+        sets = sources_of(arguments)
+        found, count = tuple(each for declared in sets for each in linted(declared)), sum(len(declared[0].formats) for declared in sets)
+        compared = [layout for declared in sets for layout in declared[0].formats]
+    found = under_policy(found, compared, arguments)
+    status = status_of(found, fail_on)
+    with opened(arguments.output) as stream:
+        write(found, count, status, form, stream, fail_on)
     return status
+
+
+def opened(path: str) -> AbstractContextManager[TextIO]:
+    """Standard output, or the file to write."""
+    import contextlib
+
+    return contextlib.nullcontext(sys.stdout) if path == "-" else open(path, "w", encoding="utf-8")
 
 
 def sources_of(arguments: argparse.Namespace) -> list[list[Declared]]:
@@ -66,18 +92,24 @@ def sources_of(arguments: argparse.Namespace) -> list[list[Declared]]:
 
 
 def linted(declared: list[Declared]) -> tuple[Linted, ...]:
-    """The findings about one source."""
+    """The findings about one source: its layouts and, of headers, their text."""
     import os
 
-    from devstate.compat.lint import lint
+    from devstate.compat.lint import lint, lint_texts, merged
 
-    own = declared[0].kind == "schemas" and os.path.exists(declared[0].origin)
-    registry = open_registry([declared[0].origin] if own else [])  # a user's schemas bring their converters
+    first = declared[0]
+    own = first.kind == "schemas" and os.path.exists(first.origin)
+    registry = open_registry([first.origin] if own else [])  # a user's schemas bring their converters
     known = frozenset(name for summary in registry.summaries.values() for name in (summary.name, summary.compatible) if name)
-    return lint(declared, registry.steps, known)
+    found = lint(declared, registry.steps, known)
+    if first.kind == "headers" and os.path.exists(first.origin):
+        from devstate.source.claims import read_claims
+
+        found = merged((*found, *lint_texts(read_claims(first.origin))))
+    return found
 
 
-def under_policy(found: tuple[Linted, ...], sets: list[list[Declared]], arguments: argparse.Namespace) -> tuple[Linted, ...]:
+def under_policy(found: tuple[Linted, ...], compared: list[Layout], arguments: argparse.Namespace) -> tuple[Linted, ...]:
     """The findings as the project's policy leaves them, and what is wrong with that. Errors as open_policy()."""
     from devstate.cli.policies import policy_of, today
     from devstate.compat.lint import Linted
@@ -86,11 +118,11 @@ def under_policy(found: tuple[Linted, ...], sets: list[list[Declared]], argument
     from devstate.frozen import replace
 
     policy = policy_of(arguments)
-    compared = [(None, layout) for declared in sets for layout in declared[0].formats]
     left = []
     for each in found:
         left += [replace(each, finding=kept.finding) for kept in apply([each.subject], policy, today=today()).findings]
-    complaints = apply([each.subject for each in found], policy, today=today(), compared=compared).complaints
+    alone = [(None, layout) for layout in compared]
+    complaints = apply([each.subject for each in found], policy, today=today(), compared=alone).complaints
     if arguments.waivers:
         write_stanzas([each.subject for each in left], today(), sys.stderr)
     left += [Linted(finding, ()) for finding in complaints]

@@ -7,17 +7,21 @@ can take back: it is information, with that reason. One thing that many formats 
 
 from __future__ import annotations
 
+from devstate.compat.drift import kernel_doc, versions_in_texts
 from devstate.compat.judge import rule_module
+from devstate.compat.owners import claimed, shared
 from devstate.compat.rules import LINTS, ds301, ds304, ds501, ds504, ds601
+from devstate.compat.spelling import spelled
 from devstate.compat.waivers import Subject
 from devstate.finding import Severity
 from devstate.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from devstate.finding import Finding
+    from devstate.layout.claims import Claims
     from devstate.layout.converter import Step
     from devstate.layout.declared import Declared
     from devstate.layout.model import Layout
@@ -80,6 +84,7 @@ def _of_set(declared: Declared, steps: Sequence[Step], known: frozenset[str]) ->
     by_name = {layout.name: layout for layout in declared.formats}
     for finding, names in ds301.shared(declared.formats):
         yield finding, [by_name[name] for name in names]
+    yield from shared(declared.formats) if declared.kind != "headers" else ()  # there the comments say who owns what
     for finding in (*ds304.replaced(declared.formats, known), *ds601.unconverted(declared.formats, steps)):
         yield finding, [by_name[finding.location.path or ""]]
 
@@ -97,3 +102,29 @@ def _placed(finding: Finding, declared: Declared, layout: Layout) -> Finding:
     subject = finding.location.path or ""
     place = declared.place(subject) or declared.place(layout.name)
     return finding if place is None else replace(finding, location=replace(place, path=subject, offset=finding.location.offset))
+
+
+def lint_texts(claims: Claims) -> tuple[Linted, ...]:
+    """Every finding about the text of headers: who versions what, types as they are spelled, kernel-doc, versions in examples."""
+    strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None]
+    found = (*claimed(claims), *spelled(claims), *kernel_doc(claims), *versions_in_texts(claims.mentions, strings))
+    return tuple(Linted(finding, ()) for finding in found)
+
+
+def merged(found: Iterable[Linted]) -> tuple[Linted, ...]:
+    """Findings of several origins, worst first. What a compiler and the spelling both say of the type of one member is said once."""
+    ordered = sorted(found, key=lambda each: (-each.finding.severity, each.finding.rule, each.finding.location.path or ""))
+    types: dict[tuple[object, ...], int] = {}
+    kept: list[Linted] = []
+    for each in ordered:
+        place = each.finding.location
+        key = (place.source, place.line, place.path)
+        spoken = each.finding.rule == "DS503" and place.line is not None
+        if spoken and key in types:
+            first = kept[types[key]]
+            kept[types[key]] = replace(first, formats=first.formats or each.formats, layout=first.layout or each.layout)
+            continue
+        if spoken:
+            types[key] = len(kept)
+        kept.append(each)
+    return tuple(kept)

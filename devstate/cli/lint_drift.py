@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""lint --drift: schemas, headers, a build and texts, held to each other pair by pair."""
+
+from __future__ import annotations
+
+from devstate.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from devstate.compat.drift import Picture
+    from devstate.compat.lint import Linted
+    from devstate.finding import Finding
+    from devstate.layout.declared import Declared
+    from devstate.layout.model import Environment, Layout
+    from devstate.layout.registry import Registry
+
+
+def drifting(arguments: argparse.Namespace) -> tuple[tuple[Linted, ...], int, list[Layout]]:
+    """The findings, how many formats were held to something, and those formats. UsageError when there is nothing to hold them to."""
+    from devstate.cli.inputs import open_registry
+    from devstate.cli.sources import open_source
+    from devstate.compat.drift import Picture, common, drift
+    from devstate.compat.lint import Linted, merged
+    from devstate.compat.rules import ds504
+    from devstate.layout.model import Environment
+
+    if not any((arguments.headers, arguments.btf, arguments.docs)):
+        raise UsageError("--drift holds the schemas to something: give --headers DIR, --btf FILE or --docs DIR")
+    registry, environment = open_registry([]), Environment(4096, arguments.byte_order)
+    others = [
+        Picture(word, open_source(path, environment, registry))
+        for word, path in (("header", arguments.headers), ("BTF", arguments.btf))
+        if path is not None
+    ]
+    schema = Picture("schema", schemas_of(arguments, environment, registry, others))
+    found = [Linted(finding, (), None) for finding in drift([schema, *others])]
+    for other in others:
+        if not common([schema, other]):
+            missing = ds504.missing(f"the schemas and {other.declared.origin} have no struct in common", other.declared.origin)
+            found.append(Linted(missing, ()))
+    found += [Linted(finding, ()) for finding in _texts(arguments, schema.declared.formats)]
+    return merged(found), len(schema.declared.formats), list(schema.declared.formats)
+
+
+def schemas_of(arguments: argparse.Namespace, environment: Environment, registry: Registry, others: list[Picture]) -> Declared:
+    """The schemas to be held to the rest: those that are named; else of all that are known those whose version the headers declare, and
+    what mainline writes today where no header says which version it is."""
+    from devstate.cli.sources import SHIPPED, open_source
+    from devstate.compat.versions import family, version_of
+    from devstate.frozen import replace
+    from devstate.layout.declared import Declared
+
+    words = [*arguments.path, *arguments.schemas]
+    named = [open_source(word, environment, registry) for word in words]
+    if named:
+        formats = tuple(layout for each in named for layout in each.formats)
+        places = tuple(place for each in named for place in each.places)
+        return Declared(" ".join(words), "schemas", environment, formats, places)
+    everything = open_source(SHIPPED, environment, registry)
+    declared = [layout for other in others for layout in other.declared.formats if layout.compatible is not None]
+    versions = {version_of(layout) for layout in declared}
+    families = {family(layout.compatible or "") for layout in declared}
+    kept = [each for each in everything.formats if each.status == "mainline" and version_of(each) in versions]
+    kept += [
+        each
+        for each in everything.formats
+        if each.status == "mainline" and each.until is None and family(each.compatible or each.name) not in families
+    ]
+    return replace(everything, formats=tuple(kept))
+
+
+def _texts(arguments: argparse.Namespace, formats: tuple[Layout, ...]) -> list[Finding]:
+    """What headers and documentation say that is not so."""
+    from devstate.compat.drift import kernel_doc, strings_of, versions_in_texts
+    from devstate.source.claims import read_claims, read_mentions
+
+    found: list[Finding] = []
+    strings = strings_of(formats)
+    if arguments.headers is not None:
+        claims = read_claims(arguments.headers)
+        strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None] or strings
+        found += [*kernel_doc(claims), *versions_in_texts(claims.mentions, strings)]
+    if arguments.docs is not None:
+        found += versions_in_texts(read_mentions(arguments.docs), strings)
+    return found
