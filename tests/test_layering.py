@@ -32,10 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gen": {*BASE, "layout"},
     "source": {*BASE, "layout", "memory"},
     "luo": {*BASE, "handover", "codec", "gen"},
+    "rehearsal": {*BASE, "memory", "layout", "codec", "pagetable", "handover", "check", "luo"},
     "report": {*BASE, "layout", "codec"},
     "cli": {
         *BASE, "fdt", "memory", "schema", "layout", "codec", "pagetable", "handover", "check", "compat", "gen", "source", "luo", "report",
-        "devstate_schemas",
+        "rehearsal", "devstate_schemas",
     },
     "__main__": {"cli"},
     "__init__": set(),

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Rehearse a live update with real processes: an old kernel, a new one, and devices that go on with DMA and interrupts all the time.
+
+SCENARIO is a TOML file (docs/rehearse.md), or the name of one that comes with devstate; without it, these are listed.
+
+  devstate rehearse small-guest
+  devstate rehearse small-guest --fault fail:iommu.prepare
+  devstate rehearse mine.toml --sweep
+
+A fault is HOW:PARTICIPANT.OP, where HOW is fail, slow or kill; missing:PARTICIPANT; early; journal. Exit status 0: it ended as it must,
+and nothing was wrong; 1: it did not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from devstate.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import TextIO
+
+    from devstate.rehearsal.run import Fault, Step
+    from devstate.rehearsal.scenario import Scenario
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="a TOML file, or the name of a shipped scenario")
+    parser.add_argument("--fault", metavar="FAULT", help="let one thing go wrong")
+    parser.add_argument("--sweep", action="store_true", help="try every fault, one rehearsal each")
+    parser.add_argument("--journal", metavar="FILE", help="where the agent keeps its journal")
+    parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="how to report (default: text)")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write the report (default: standard output)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it, or all faults of it. UsageError for a scenario or fault that cannot be."""
+    from devstate.cli.command import FINDINGS, OK
+
+    if arguments.scenario is None:
+        for name in shipped():
+            print(name)
+        return OK
+    scenario = open_scenario(arguments.scenario)
+    if arguments.output == "-":
+        return OK if report(arguments, scenario, sys.stdout) else FINDINGS
+    with open(arguments.output, "w", encoding="utf-8") as file:
+        return OK if report(arguments, scenario, file) else FINDINGS
+
+
+def folder() -> str:
+    """Where the shipped scenarios are."""
+    import devstate.rehearsal
+
+    return os.path.join(os.path.dirname(devstate.rehearsal.__file__), "scenarios")
+
+
+def shipped() -> list[str]:
+    """Names of the shipped scenarios."""
+    return sorted(name.removesuffix(".toml") for name in os.listdir(folder()))
+
+
+def open_scenario(word: str) -> Scenario:
+    """The scenario in a file, or the shipped one of this name."""
+    from devstate.rehearsal.scenario import read_scenario
+
+    if word in shipped() and not os.path.exists(word):
+        return read_scenario(os.path.join(folder(), f"{word}.toml"))
+    if not os.path.exists(word):
+        from devstate.cli.command import suggest
+
+        raise UsageError(f"{word}: no such file, and no scenario of this name{suggest(word, shipped())}; `devstate rehearse` lists them")
+    return read_scenario(word)
+
+
+def report(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> bool:
+    """Rehearse and report; whether all was as it must be."""
+    from devstate.rehearsal.document import document
+    from devstate.rehearsal.run import run as rehearse
+    from devstate.report import rehearsal
+    from devstate.report.json import write
+
+    if arguments.sweep:
+        return sweep(arguments, scenario, stream)
+    fault = None if arguments.fault is None else fault_of(arguments.fault)
+    progress = told if sys.stderr.isatty() and arguments.output != "-" else None
+    made = document(rehearse(scenario, fault, journal=arguments.journal, progress=progress))
+    if fault is not None:
+        from devstate.rehearsal.faults import ends_of
+
+        made["fault"], made["expected"] = str(fault), list(ends_of(fault, scenario))
+        made["right"] = made["ended"] in made["expected"] and not made["wrong"]
+    if arguments.format == "json":
+        write(made, stream)
+    else:
+        {"text": rehearsal.text, "html": rehearsal.html}[arguments.format](made, stream)
+    return bool(made["right"])
+
+
+def told(step: Step) -> None:
+    """Say each step as it is done."""
+    print(f"{step.at // 1000:>10} us  kernel {step.hop}: {step.name}", file=sys.stderr)
+
+
+def sweep(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> bool:
+    """Try every fault; whether none was wrong."""
+    from devstate.rehearsal.document import sweep_document
+    from devstate.rehearsal.faults import sweep as tries
+    from devstate.report import rehearsal
+    from devstate.report.json import write
+
+    if arguments.format == "html":
+        raise UsageError("a sweep is reported as text or JSON")
+    tried = []
+    for each in tries(scenario):
+        tried.append(each)
+        if arguments.format == "text":
+            said = [*each.result.wrong, *each.result.failures, *each.result.warnings()]
+            rehearsal.sweep_row(str(each.fault), each.result.ended, each.right, said, stream)
+    made = sweep_document(scenario.name, tried)
+    if arguments.format == "json":
+        write(made, stream)
+    else:
+        rehearsal.sweep_total(made, stream)
+    return not made["wrong"]
+
+
+def fault_of(text: str) -> Fault:
+    """A fault, as on the command line. UsageError for one that there is not."""
+    from devstate.rehearsal.faults import CALLBACKS, NEW, NEW_STEPS, OLD_STEPS
+    from devstate.rehearsal.run import Fault
+
+    how, _, place = text.partition(":")
+    participant, _, op = place.partition(".")
+    if how in ("early", "journal") and not place:
+        return Fault(how, int(how == "early"))
+    if how == "missing" and place in CALLBACKS:
+        return Fault(how, 1, "", place)
+    if how in ("fail", "slow", "kill") and op in CALLBACKS.get(participant, ()):
+        return Fault(how, int(op in NEW), op, participant)
+    if how == "kill" and participant == "kernel" and op in (*OLD_STEPS, *NEW_STEPS):
+        return Fault(how, int(op in NEW_STEPS), op, participant)
+    places = ", ".join(f"{name}.{each}" for name, ops in CALLBACKS.items() for each in ops)
+    raise UsageError(
+        f"{text!r} is no fault; expected fail, slow or kill with one of {places}; kill:kernel.STEP with one of"
+        f" {', '.join((*OLD_STEPS, *NEW_STEPS))}; missing:PARTICIPANT; early; journal"
+    )

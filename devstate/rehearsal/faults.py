@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Every fault that a scenario can have, and what must come of it.
+
+=============================  =======================================================================================================
+fault                          must end as
+=============================  =======================================================================================================
+a callback of the old kernel   ``kept``: what was done is undone, the guest goes on; repaired, the same kernel then jumps. So with a
+fails, or overruns its budget  journal that cannot be written
+a callback of the new kernel   ``refused``: nothing that was left is used. So with a participant that the new kernel does not have
+fails to restore
+a callback of the new kernel   ``updated``, with a warning: the guest runs already, and finish must not fail
+fails to finish
+a kernel is killed             ``lost``: nothing was restored, the devices have done no harm. Killed when it has handed over, the old
+                               kernel is not missed where the jump is its death
+a byte of the handover flips   ``refused``, or ``updated`` when the byte says nothing; never anything else
+a second update comes early    ``updated``: it is refused with EINVAL
+=============================  =======================================================================================================
+
+And always: no DMA is stopped, lost, or where it does not belong; no interrupt is lost or comes twice; no wrong restore.
+"""
+
+from __future__ import annotations
+
+import random
+
+from devstate.frozen import frozen
+from devstate.rehearsal.run import DONE, KEPT, LOST, REFUSED, Fault, Result, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstate.rehearsal.scenario import Scenario
+
+CALLBACKS = {
+    "memory": ("prepare", "freeze", "restore"),
+    "vcpus": ("freeze", "restore"),
+    "iommu": ("prepare", "restore"),
+    "interrupts": ("restore",),
+    "devices": ("prepare", "freeze", "restore", "finish"),
+}
+"""The callbacks that a rehearsal's participants have."""
+
+OLD_STEPS = ("prepared", "frozen", "build", "handed-over")
+NEW_STEPS = ("open", "check", "restore", "restored", "finish")
+"""Steps of a kernel's own, where it can be killed."""
+
+NEW = ("restore", "finish")
+"""Ops of the new kernel."""
+
+STRUCTURES_MAX = 64
+"""Structures in which bytes flip, the first and one anywhere; of more structures, some by chance."""
+
+
+@frozen
+class Tried:
+    """A fault that was tried. ``right``: it ended as it must, and nothing was wrong."""
+
+    fault: Fault
+    expected: tuple[str, ...]
+    result: Result
+
+    @property
+    def right(self) -> bool:
+        """Whether all is as documented."""
+        return self.result.ended in self.expected and not self.result.wrong
+
+
+def ends_of(fault: Fault, scenario: Scenario) -> tuple[str, ...]:
+    """How a rehearsal with this fault may end."""
+    if fault.how == "flip":
+        return REFUSED, DONE
+    if fault.how == "kill":
+        return (DONE,) if fault.op == "handed-over" and scenario.jump == "kill" else (LOST,)
+    if fault.how == "missing" or (fault.how == "fail" and fault.op == "restore"):
+        return (REFUSED,)
+    if fault.how in ("none", "early") or fault.op == "finish":
+        return (DONE,)
+    return (KEPT,)
+
+
+def faults_of(scenario: Scenario, structures: tuple[tuple[int, int, str], ...] = ()) -> Iterator[Fault]:
+    """Every fault."""
+    budgets = dict(scenario.budgets)
+    for participant, ops in CALLBACKS.items():
+        for op in ops:
+            hop = int(op in NEW)
+            yield Fault("fail", hop, op, participant)
+            yield Fault("kill", hop, op, participant)
+            if op in budgets and op not in NEW:
+                yield Fault("slow", hop, op, participant)
+        yield Fault("missing", 1, "", participant)
+    for step in (*OLD_STEPS, *NEW_STEPS):
+        yield Fault("kill", int(step in NEW_STEPS), step, "kernel")
+    yield Fault("early", 1)
+    yield Fault("journal", 0)
+    chance = random.Random(scenario.seed)
+    if len(structures) > STRUCTURES_MAX:
+        structures = tuple(chance.sample(structures, STRUCTURES_MAX))
+    for pa, size, what in structures:
+        for offset in sorted({0, chance.randrange(size)}) if size else ():
+            yield Fault("flip", 0, what, "", pa + offset)
+
+
+def sweep(scenario: Scenario) -> Iterator[Tried]:
+    """Try every fault of a scenario, one rehearsal each; the first is one without any."""
+    clean = run(scenario, looks=True)
+    yield Tried(Fault("none"), ends_of(Fault("none"), scenario), clean)
+    for fault in faults_of(scenario, clean.structures):
+        yield Tried(fault, ends_of(fault, scenario), run(scenario, fault))

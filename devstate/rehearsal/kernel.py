@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A kernel process. The old one boots cold, prepares, freezes and writes the handover; a new one is given memory, entry and event
+descriptors, and must open, check, restore and finish. In a chain of jumps, each new one becomes the old one of the next.
+
+It is told what to do by lines on its standard input, and says what it did by JSON lines on its output, each with the time (ns, the clock of
+the machine, which all processes share)::
+
+    in    jump: go on from where it waits
+    out   {"step": ..., "at": ns, ...}    a step is done
+          {"failed": ..., "errno": ..., "reason": ...}    it is not, and what was done is undone
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import sys
+import time
+
+from devstate.check.run import check
+from devstate.errors import DevstateError, LiveUpdateError
+from devstate.finding import Severity
+from devstate.handover.build import build
+from devstate.handover.content import write_content
+from devstate.handover.open import open_memory
+from devstate.handover.spec import FileSpec, FolioColumns, SessionSpec, Spec, SubtreeSpec, forms_of
+from devstate.layout.registry import Registry
+from devstate.luo.engine import NONE, Engine, Phase
+from devstate.luo.orchestrator import Orchestrator
+from devstate.luo.states import Event, State
+from devstate.pagetable.coverage import Coverage
+from devstate.pagetable.radix import cut
+from devstate.rehearsal.journal import Journal
+from devstate.rehearsal.machine import BASE, PAGE, RUNNING, Machine
+from devstate.rehearsal.participants import (
+    GuestMemory,
+    Interrupts,
+    Iommu,
+    RehearsedDevices,
+    Vcpus,
+    holds,
+    take_interrupts,
+)
+from devstate.rehearsal.state import NAME, pack_state, unpack_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from devstate.handover.model import Handover
+    from devstate.rehearsal.scenario import Scenario
+
+RESTORE = Phase("restore", "restore", unwind=NONE, blackout=True)
+SESSION, TOKEN = "guest", 1
+"""The session with the guest's memory, and its token there."""
+
+ORDER = 9
+"""The guest's memory is in folios of 2 MiB."""
+
+POISON = 0xA5
+"""What a new kernel fills with whatever is not preserved: nothing may have relied on it."""
+
+
+class Kernel:
+    """One kernel of a rehearsal. ``plan`` is what the process was given (see ``devstate.rehearsal.run``)."""
+
+    def __init__(self, machine: Machine, scenario: Scenario, plan: dict[str, Any]) -> None:
+        self.machine, self.scenario, self.plan = machine, scenario, plan
+        self.hop: int = plan["hop"]
+        self.orders = b""
+        self.events: dict[int, int] = {int(number): fd for number, fd in plan["events"].items()}
+        self.engine = Engine(budgets=dict(scenario.budgets), before=self.before)
+        self.orchestrator = Orchestrator(engine=self.engine, state=State.UPDATED if self.hop else State.NORMAL)
+        self.guest = GuestMemory(machine)
+        self.vcpus = Vcpus(scenario.vcpus)
+        self.iommu = Iommu(machine, self.guest)
+        self.interrupts = Interrupts(machine)
+        self.devices = RehearsedDevices(scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state)
+        self.participants: list[Any] = [self.guest, self.vcpus, self.iommu, self.interrupts, self.devices]
+        self.journal = Journal(plan["journal"], sync=plan.get("sync", True)) if plan.get("journal") else None
+        self.fault: dict[str, Any] = plan.get("fault") or {}
+        for each in self.participants:
+            if not (self.has_fault("missing") and each.name == self.fault["participant"]):
+                self.orchestrator.register(each)
+
+    # ---- talking ----
+
+    def say(self, step: str, **more: Any) -> None:
+        """A step is done."""
+        tell({"step": step, "at": time.perf_counter_ns(), "hop": self.hop, **more})
+
+    def wait(self) -> str:
+        """The next order. A pipe that closes is an order to end. Meanwhile the guest, if it runs, takes its interrupts."""
+        import select
+
+        while True:
+            if self.machine.words[RUNNING]:
+                take_interrupts(self.guest, self.events)
+            line, newline, rest = self.orders.partition(b"\n")
+            if newline:
+                self.orders = rest
+                return line.decode()
+            if select.select([0], [], [], 0.002)[0]:
+                data = os.read(0, 4096)
+                if not data:
+                    return ""
+                self.orders += data
+
+    def before(self, phase: str, participant: str, op: str) -> None:
+        """Faults that were ordered happen here."""
+        fault = self.fault
+        if not self.has_fault("fail", "slow", "kill") or fault["op"] != op or fault["participant"] not in participant:
+            return
+        if fault["how"] == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault["how"] == "slow":
+            time.sleep(1.2 * dict(self.scenario.budgets).get(op, 0) / 1e9)
+            return
+        raise LiveUpdateError(errno.EIO, f"{participant} was told to fail to {op}")
+
+    def has_fault(self, *ways: str) -> bool:
+        """Whether this kernel was given a fault of one of these kinds."""
+        return self.fault.get("how") in ways and self.fault["hop"] == self.hop
+
+    def step(self, name: str) -> None:
+        """A step of the kernel's own begins: where it can be killed."""
+        self.before("kernel", "kernel", name)
+
+    def note(self, **record: Any) -> None:
+        """Write to the journal."""
+        if self.journal is not None:
+            self.journal.write(hop=self.hop, **record)
+
+    # ---- the old kernel ----
+
+    def boot(self) -> None:
+        """A cold boot: guest, tables, routes, and everything at work."""
+        arena = self.machine.arena()
+        arena.reserve(self.guest.pa, self.guest.size)
+        arena.reserve(*self.machine.scratch)
+        self.guest.fill(self.scenario.seed)
+        self.vcpus.run(self.scenario.seed)
+        self.iommu.attach(arena, self.scenario.devices)
+        self.interrupts.route(arena, [*self.iommu.tables], self.scenario.vcpus)
+        self.devices.ask()
+        self.machine.words[RUNNING] = 1
+        self.say("booted", devices=self.hardware())
+
+    def hardware(self) -> list[dict[str, Any]]:
+        """What is programmed into the devices."""
+        from devstate.rehearsal.participants import EVERY, FORMAT, IOVA, LEVELS, STRIDE, WINDOW
+
+        return [
+            {
+                "number": number, "format": FORMAT, "levels": LEVELS, "top_table": table.top_table, "iova": IOVA + WINDOW * number,
+                "slots": self.iommu.slots[number], "stride": STRIDE, "interrupt_table": self.interrupts.table, "interrupt": number,
+                "every": EVERY, "route": list(self.interrupts.entries[number]),
+            }
+            for number, table in self.iommu.tables.items()
+        ]  # fmt: skip
+
+    def hand_over(self) -> None:
+        """Prepare, freeze, write, and wait for the jump. What fails is undone, and said; the guest then runs as before."""
+        try:
+            self.note(intent="prepare", state="normal")
+            self.orchestrator.send(Event.PREPARE)
+            self.note(state="prepared")
+            self.say("prepared")
+            self.step("prepared")
+            self.note(intent="freeze")
+            self.machine.words[RUNNING] = 0
+            self.say("blackout")
+            self.orchestrator.send(Event.FREEZE)
+            self.note(state="frozen")
+            self.say("frozen", registers=self.vcpus.save())
+            self.step("frozen")
+            entry = self.write()
+        except DevstateError as error:
+            if self.orchestrator.state is State.FROZEN:
+                self.orchestrator.send(Event.CANCEL)
+            self.machine.words[RUNNING] = 1
+            self.fail(error)
+            return
+        self.note(state="handed-over", entry=entry)
+        self.say("handed-over", entry=entry, calls=self.calls())
+        self.step("handed-over")
+        if self.wait() == "exec":
+            self.replace(entry)
+
+    def write(self) -> list[int]:
+        """Build the handover; its entry: the address of its root, that of the scratch array, and the bytes of this."""
+        self.step("build")
+        spec, arena = self.spec(), self.machine.arena()
+        for pa in self.kept():
+            arena.reserve(pa, PAGE)
+        for pa, size in spec.scratch:
+            arena.reserve(pa, size)
+        built = build(spec, arena)
+        return [built.fdt_pa, *built.scratch]
+
+    def kept(self) -> list[int]:
+        """Pages that stay where they are, beside the guest's memory."""
+        return [*self.iommu.pages(), *([self.interrupts.table] if self.interrupts.table else [])]
+
+    def spec(self) -> Spec:
+        """What is handed over."""
+        forms = forms_of(Registry.shipped(), self.scenario.kernels[self.hop])
+        state = {each.name: each.save() for each in self.participants}
+        kept = cut([(pa, PAGE) for pa in self.kept()], PAGE)
+        sessions: tuple[SessionSpec, ...] = ()
+        if forms.luo is not None and forms.memfd is not None:
+            step = 1 << ORDER
+            index = range(0, self.guest.size // PAGE, step)
+            pfn = [self.guest.pa // PAGE + each for each in index]
+            folios = FolioColumns(index, pfn, [3] * len(index), [ORDER] * len(index))
+            sessions = (SessionSpec(SESSION, (FileSpec(TOKEN, size=self.guest.size, folios=folios),)),)
+            sessions += tuple([SessionSpec(name, (FileSpec(TOKEN, name.encode(), len(name)),)) for name in self.others()])
+        else:  # a kernel before LUO keeps memory, and no files
+            kept = cut([*((pa, PAGE) for pa in self.kept()), (self.guest.pa, self.guest.size)], PAGE)
+        subtrees = (SubtreeSpec(NAME, pack_state(state)),)
+        jump = self.hop + 1
+        return Spec(
+            forms, sessions=sessions, subtrees=subtrees, preserved=tuple(kept), scratch=(self.machine.scratch,),
+            kexec_count=jump, liveupdate_num=jump,
+        )  # fmt: skip
+
+    def replace(self, entry: list[int]) -> None:
+        """Jump: this process becomes the new kernel."""
+        plan = self.plan | {"hop": self.hop + 1, "entry": entry}
+        os.execv(sys.executable, [sys.executable, "-m", "devstate.rehearsal", "kernel", json.dumps(plan)])
+
+    # ---- the new kernel ----
+
+    def take_over(self) -> None:
+        """Open, check, restore; then the guest runs, and the update is finished. What fails is said, and nothing is used."""
+        self.say("started")
+        try:
+            self.step("open")
+            root, scratch, size = self.plan["entry"]
+            handover = open_memory(self.machine.memory(), fdt=root, scratch=(scratch, size))
+            self.say("opened")
+            self.step("check")
+            self.judge(handover)
+            self.say("checked")
+            self.step("restore")
+            self.restore(handover)
+            self.say("restored", registers=self.vcpus.registers, calls=self.calls())
+            self.step("restored")
+            self.poison(handover)
+        except DevstateError as error:
+            self.fail(error)
+            return
+        self.machine.words[RUNNING] = 1
+        self.say("resumed")
+        if self.has_fault("early"):
+            self.hurry()
+        self.step("finish")
+        self.devices.take_back()
+        self.orchestrator.send(Event.FINISH)
+        self.note(state="normal")
+        self.say("finished", warnings=self.engine.warnings)
+
+    def judge(self, handover: Handover) -> None:
+        """What check says of it must be no error."""
+        errors = [each for each in check(handover, self.scenario.kernels[self.hop]).findings if each.severity is Severity.ERROR]
+        holds(not errors, f"{errors[0].rule}: {errors[0].message}" if errors else "")
+        known = {*forms_names(self.scenario.kernels[self.hop])}
+        formats = [each.format for each in handover.subtrees] + [each.format for each in handover.files]
+        met = {name for name in formats if name is not None}
+        met |= {handover.layout.name} if handover.layout is not None else set()
+        holds(met <= known, f"kernel {self.scenario.kernels[self.hop]} does not read {', '.join(sorted(met - known))}")
+
+    def poison(self, handover: Handover) -> None:
+        """Use all memory that is not preserved, as a kernel does that runs: whatever relied on it will show."""
+        assert handover.preserved is not None  # check() saw to it
+        at = BASE
+        for start, size in [*handover.preserved.map.ranges(), (self.machine.end, 0)]:
+            self.machine.span(at, start - at)[:] = bytes([POISON]) * (start - at)
+            at = start + size
+
+    def restore(self, handover: Handover) -> None:
+        """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
+        subtree = handover.subtree(NAME)
+        holds(subtree is not None and subtree.blob is not None, f"no subtree {NAME} in the handover")
+        assert subtree is not None and subtree.blob is not None and handover.preserved is not None  # all said above
+        left = unpack_state(subtree.blob, NAME)
+        names = {each.name for each in self.orchestrator.participants}
+        unknown = [name for name in left if name not in names]
+        holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
+        preserved = handover.preserved
+        if handover.luo is not None:
+            self.sessions(handover)
+        self.guest.covered = preserved.covers
+        for each in self.orchestrator.participants:
+            holds(each.name in left, f"{each.name} finds nothing in the handover")
+            op = each.restore_left if isinstance(each, RehearsedDevices) else each.restore
+            self.engine.call(RESTORE, _Restoring(each.name, op), "restore", left[each.name])
+        self.iommu.proven(Coverage(preserved.map, [self.machine.scratch]))
+
+    def others(self) -> list[str]:
+        """Names of the sessions beside the guest's; each has one file, with its name."""
+        return [f"session-{number}" for number in range(self.scenario.sessions)]
+
+    def sessions(self, handover: Handover) -> None:
+        """Every session is there, with its file as it was."""
+        assert handover.luo is not None  # restore() asked
+        sizes = {SESSION: self.guest.size} | {name: len(name) for name in self.others()}
+        holds({each.name for each in handover.luo.sessions} == {*sizes}, "the sessions are not those that were handed over")
+        for session in handover.luo.sessions:
+            said = [(each.token, each.size, each.pos, each.seals) for each in session.files]
+            wanted = [(TOKEN, sizes[session.name], 0, 0)]
+            holds(said == wanted, f"{session.name}: (token, size, position, seals) are {said}, not {wanted}")
+            if session.name != SESSION:
+                content = io.BytesIO()
+                write_content(handover, session.files[0], content)
+                holds(content.getvalue() == session.name.encode(), f"{session.name}: the content is not what it was")
+
+    def hurry(self) -> None:
+        """A second update begins before this one is finished: it must be refused."""
+        try:
+            self.orchestrator.send(Event.PREPARE)
+        except LiveUpdateError as error:
+            self.say("refused", errno=error.errno, reason=error.reason)
+
+    # ---- both ----
+
+    def calls(self) -> list[list[Any]]:
+        """What was called, for the report: phase, participant, op, nanoseconds, whether in the blackout."""
+        return [[each.phase, each.participant, each.op, each.nanoseconds, each.blackout] for each in self.engine.calls]
+
+    def fail(self, error: DevstateError) -> None:
+        """Say what failed."""
+        number = error.errno if isinstance(error, LiveUpdateError) else errno.EINVAL
+        tell({"failed": str(error), "errno": number, "hop": self.hop, "at": time.perf_counter_ns()})
+
+    def live(self) -> None:
+        """From now on, do as told: hand over; be repaired (no fault, no journal any more); or end."""
+        while True:
+            order = self.wait()
+            if order == "update":
+                self.hand_over()
+            elif order == "heal":
+                self.fault, self.journal = {}, None
+                self.plan |= {"fault": None, "journal": None}
+            else:
+                return
+
+
+def tell(message: dict[str, Any]) -> None:
+    """A line to whoever started this process."""
+    data = f"{json.dumps(message)}\n".encode()
+    while data:
+        data = data[os.write(1, data) :]
+
+
+class _Restoring:
+    """A participant for the engine's restore phase, whatever its own method is called."""
+
+    def __init__(self, name: str, op: Any) -> None:
+        self.name, self.restore = name, op
+
+
+def forms_names(release: str) -> list[str]:
+    """The schemas of all that a kernel of this release reads."""
+    from devstate.layout.release import parse_release, writes
+
+    registry, parsed = Registry.shipped(), parse_release(release)
+    return [name for name, summary in registry.summaries.items() if parsed is not None and writes(summary, parsed)]
