@@ -23,6 +23,7 @@ VERBS = {
     "matrix": "show every jump between several kernels",
     "pt": "walk, verify, compare, pack and prove IOMMU page tables",
     "iommu": "go from the root table of an IOMMU to devices, domains, page tables and interrupt entries",
+    "rehearse": "rehearse a live update with real processes and devices that never stop",
     "luo": "talk to the live update orchestrator of the running kernel",
     "gen": "generate C, documentation and test data from a format",
     "capture": "save the handover of the running kernel as one file",
