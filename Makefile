@@ -69,6 +69,7 @@ bench-%: $(VENV)/.developed
 
 fuzz: $(VENV)/.developed
 	$(BIN)/python fuzz/c/run.py --seconds $(FUZZ_SECONDS)
+	$(BIN)/python fuzz/generated.py --seconds $(FUZZ_SECONDS)
 	for target in fuzz/*_fuzzer.py; do $(BIN)/python $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 gen: $(VENV)/.developed

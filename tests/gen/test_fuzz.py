@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The generated fuzz targets run, and they and the proof see a reader or writer that is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prover import SANITIZED, STRICT, Prover, layouts_of
+from proving import prove_arrays, prove_records
+
+from devstate.gen.files import folder, generate_all
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def target(where: Path, name: str, *changes: tuple[str, str, str]) -> Path:
+    """The fuzz target of a format, with (file, text, other text) changed in what it is made of; made-up inputs."""
+    for file, text in generate_all(layouts_of(name)).items():
+        for changed, old, new in changes:
+            if changed == file:
+                assert old in text
+                text = text.replace(old, new)
+        (where / file).write_text(text)
+    stem = next(where.glob("*_fuzzer.c")).name.removesuffix("_fuzzer.c")
+    sources = [f"{stem}_codec.c", f"{stem}_proof.c", f"{stem}_fuzzer.c", str(ROOT / "fuzz" / "c" / "standalone.c")]
+    include = [f"-I{folder()}", f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'fuzz' / 'c'}"]
+    flags = ["-std=gnu11" if flag == "-std=c11" else flag for flag in (*STRICT, *SANITIZED)]
+    subprocess.run(["gcc", *flags, *include, *sources, "-o", "fuzzer"], cwd=where, check=True)
+    return where / "fuzzer"
+
+
+def test_a_target_of_one_format(tmp_path: Path) -> None:
+    """As a driver would build it; ten thousand inputs."""
+    assert 0 == subprocess.run([target(tmp_path, "memfd-v2"), "-runs=10000"], check=False, stdout=subprocess.DEVNULL).returncode
+
+
+def test_the_target_of_all_formats(tmp_path: Path) -> None:
+    """What `make fuzz` builds, without a guide."""
+    sys.path[:0] = [str(ROOT / "fuzz"), str(ROOT / "fuzz" / "c")]
+    try:
+        import generated
+    finally:
+        del sys.path[:2]
+    program = generated.build(tmp_path, "gcc", guided=False)
+    assert 0 == subprocess.run([program, "-runs=8000"], check=False, stdout=subprocess.DEVNULL).returncode
+
+
+def test_libfuzzer_takes_it(tmp_path: Path) -> None:
+    """The file that is generated has the entry that libFuzzer wants."""
+    clang = shutil.which("clang-14") or shutil.which("clang")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    for file, text in generate_all(layouts_of("pstore-kho")).items():
+        (tmp_path / file).write_text(text)
+    sources = [f"pstore_kho_{part}.c" for part in ("codec", "proof", "fuzzer")]
+    flags = ["-fsanitize=fuzzer,address,undefined", f"-I{folder()}"]
+    subprocess.run([clang, "-std=c11", *flags, *sources, "-o", "fuzzer"], cwd=tmp_path, check=True)
+    assert 0 == subprocess.run([tmp_path / "fuzzer", "-runs=3000"], check=False, capture_output=True).returncode
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("memfd_v2_codec.c", "bad |= (it->flags & 4092ULL) != 0;", "bad |= (it->flags & 4096ULL) != 0;"),
+        ("memfd_v2_codec.c", "memcpy(to, it, sizeof(*it));", "memcpy(to, it, sizeof(*it) - 1);"),
+    ],
+)
+def test_the_target_sees_what_is_wrong(tmp_path: Path, file: str, old: str, new: str) -> None:
+    """An array that judges less than one record; a writer that forgets a byte."""
+    program = target(tmp_path, "memfd-v2", (file, old, new))
+    assert 0 != subprocess.run([program, "-runs=20000"], check=False, capture_output=True).returncode
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("pstore_kho_codec.c", "memset((u8 *)to + 4, 0, 4);", ""),
+        ("memfd_v2_codec.c", "if (it->flags != 0)", "if (it->flags > 1)"),
+        ("memfd_v2_codec.c", "DEVSTATE_RANGE, at + 46", "DEVSTATE_RANGE, at + 44"),
+        ("memfd_v2_codec.c", "bad |= it->folios.order > 63;", ""),
+        ("memfd_v2.h", "u64 pfn:52;\n\tu64 flags:12;", "u64 flags:12;\n\tu64 pfn:52;"),
+        ("page_table_stream_proof.c", "le64_to_cpu(", "be64_to_cpu("),
+    ],
+)
+def test_the_proof_sees_what_is_wrong(tmp_path: Path, file: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A padding that is let out, a bit that is let in, a wrong place, a forgotten check in the loop, swapped bit-fields, a byte order."""
+    import prover as module
+
+    def changed(layouts: object) -> dict[str, str]:
+        files = generate_all(layouts)  # type: ignore[arg-type]
+        assert file not in files or old in files[file]
+        return {name: text.replace(old, new) if name == file else text for name, text in files.items()}
+
+    monkeypatch.setattr(module, "generate_all", changed)
+    monkeypatch.setattr(module, "STRICT", ("-std=c11", "-w"))
+    stem = file.removesuffix(".h").removesuffix("_codec.c").removesuffix("_proof.c")
+    name = {"memfd_v2": "memfd-v2", "pstore_kho": "pstore-kho", "page_table_stream": "page-table-stream"}[stem]
+    made = Prover(tmp_path, [layouts_of(name)])
+    layout = layouts_of(name)[0]
+    with pytest.raises((AssertionError, BaseExceptionGroup)):
+        for struct in layout.structs:
+            prove_records(made, layout, struct.name)
+            prove_arrays(made, layout, struct.name)
+    made.close()
