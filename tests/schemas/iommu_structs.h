@@ -128,3 +128,81 @@ struct gic_lpi_config { u8 enabled:1, ones:1, priority:6; } PACKED;
 #elif defined(FORM_gic_lpi_pending)
 struct gic_lpi_pending { u64 words[0]; } PACKED;
 #endif
+
+/* ------------------------------------------------------------------ PCI, 82093AA */
+
+#if defined(FORM_pci_msix_entry)
+struct pci_msix_entry { u64 address; u32 data; u32 masked:1, reserved97:31; } PACKED;
+#elif defined(FORM_ioapic_pin)
+struct ioapic_pin {
+	u64 vector:8, delivery:3, logical:1, pending:1, active_low:1, remote_irr:1, level:1, masked:1, reserved17:31, remapped:1;
+	u64 extended:7, destination:8;
+} PACKED;
+#elif defined(FORM_ioapic_remapped_pin)
+struct ioapic_remapped_pin {
+	u64 vector:8, zero:3, index_high:1, pending:1, active_low:1, remote_irr:1, level:1, masked:1, reserved17:31, remapped:1;
+	u64 index_low:15;
+} PACKED;
+#endif
+
+/* ------------------------------------------------------------------ devstate's own: docs/project-format.md */
+
+#if defined(FORM_iommu_unit_v1)
+struct ds_iommu_unit {
+	char name[64];
+	u32 kind, segment;
+	u64 base, root, form, interrupts, features[4];
+	u32 tables, domains, attachments, windows, flags, padding;
+} PACKED;
+struct ds_iommu_table { u32 kind, entry_size; u64 pa, size; } PACKED;
+struct ds_iommu_domain {
+	u32 id;
+	u8 levels, granule_shift;
+	u16 flags;
+	char format[24];
+	u64 top_table;
+	u32 top_entries, parent;
+	u64 first, last, table_pages, bytes_mapped, dirty_map, dirty_size, dirty_first;
+	u32 dirty_shift, padding;
+} PACKED;
+struct ds_iommu_attachment {
+	u16 segment, source_id;
+	u32 pasid, domain;
+	u8 translation, flags;
+	u16 padding;
+	u64 entry_pa, entry[4];
+} PACKED;
+struct ds_iommu_window { u32 domain, kind; u64 start, size; u32 access, padding; } PACKED;
+#elif defined(FORM_interrupts_v1)
+struct ds_interrupts { char name[64]; u32 vectors, pins, affinities, masks, routes, irqfds, posted, flags; u64 vm; } PACKED;
+struct ds_msi_vector { u16 segment, source_id, index; u8 kind, flags; u64 address; u32 data, unit, entry, irq; } PACKED;
+struct ds_ioapic_pin {
+	u8 ioapic, pin;
+	u16 flags;
+	u32 gsi;
+	u64 redirection;
+	u32 unit, entry;
+	u16 segment, source_id;
+	u32 padding;
+} PACKED;
+struct ds_irq_affinity { u32 unit, entry; u16 segment, source_id; u32 flags, apic_id, cpu, mask_first, mask_words; } PACKED;
+struct ds_cpu_mask { u64 bits; } PACKED;
+struct ds_gsi_route { u32 gsi, kind, flags, device_id; u64 address; u32 data, chip, pin, padding; } PACKED;
+struct ds_irqfd { u32 gsi, flags; u64 eventfd, resamplefd, counter; u16 segment, source_id, index, padding; } PACKED;
+struct ds_posted_interrupt {
+	u32 unit, entry;
+	u16 segment, source_id;
+	u32 vcpu;
+	u64 descriptor;
+	u32 vector, flags;
+	u64 pending[4], control;
+} PACKED;
+#elif defined(FORM_its_v1)
+struct ds_its {
+	char name[64];
+	u64 base, typer, baser[8], cbaser, creadr, propbaser;
+	u32 ctlr, iidr, areas, lpis, flags, padding;
+} PACKED;
+struct ds_its_area { u32 kind, entry_size; u64 pa, size, owner; } PACKED;
+struct ds_lpi { u32 device, event, lpi; u16 collection; u8 priority, flags; } PACKED;
+#endif

@@ -33,7 +33,7 @@ def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain
     users: dict[object, tuple[Stage, dict[int, Device]]] = {}
     for number, device in enumerate(devices):
         for stage in device.stages:
-            users.setdefault(_key(stage), (stage, {}))[1][number] = device
+            users.setdefault(stage_key(stage), (stage, {}))[1][number] = device
     left = WALKS * reader.memory.size + EXTRA
     found = []
     for stage, those in users.values():
@@ -48,7 +48,7 @@ def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain
     return tuple(found)
 
 
-def _key(stage: Stage) -> object:
+def stage_key(stage: Stage) -> object:
     """What makes stages equal. Memory seen through tables is another one each time, and counts as the same when nothing else differs."""
     table = stage.table
     return stage.domain_id, table.format.label, table.top_table, table.levels, table.top_entries, table.upper

@@ -120,11 +120,21 @@ class InterruptTable:
 
 
 @frozen
+class UnitTable:
+    """A table of the unit itself: ``size`` bytes at ``pa``, entries of ``entry_size`` bytes as ``schema`` has them."""
+
+    schema: str
+    pa: int
+    entry_size: int
+    size: int
+
+
+@frozen
 class Unit:
     """One IOMMU in the memory ``source``. ``registers``: the values that were given, by name.
 
     ``assumed``: what was taken for granted in place of others. ``interrupts`` is None where the unit does not remap interrupts by tables
-    that are known. ``tables``: every unit table that was read, as (address, bytes); page tables are not among them.
+    that are known. ``tables``: every table of the unit that was read, by address; page tables are not among them.
     """
 
     source: str
@@ -138,7 +148,7 @@ class Unit:
     runs: tuple[Run, ...]
     domains: tuple[Domain, ...]
     interrupts: tuple[InterruptTable, ...] | None
-    tables: tuple[tuple[int, int], ...]
+    tables: tuple[UnitTable, ...]
     findings: tuple[Finding, ...]
 
 

@@ -57,9 +57,10 @@ def read_unit(
     if not values.get(name, bit) & bit:
         parts.assumed.append(f"{name} says that translation is off: the tables are shown all the same")
     domains = read_domains(reader, parts.devices)
+    tables = sorted(reader.tables.values(), key=lambda table: table.pa)
     return Unit(
         memory.source, kind, parts.mode, root, segment, tuple(values.items()), tuple(parts.assumed), tuple(parts.devices),
-        tuple(parts.runs), domains, parts.interrupts, tuple(sorted(reader.tables.items())), tuple(reader.findings),
+        tuple(parts.runs), domains, parts.interrupts, tuple(tables), tuple(reader.findings),
     )  # fmt: skip
 
 

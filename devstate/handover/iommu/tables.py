@@ -22,7 +22,7 @@ from devstate.codec.decode import decode
 from devstate.errors import UsageError
 from devstate.finding import Finding, Location, Severity
 from devstate.frozen import frozen
-from devstate.handover.iommu.model import Device, InterruptEntry
+from devstate.handover.iommu.model import Device, InterruptEntry, UnitTable
 from devstate.layout.model import Environment
 from devstate.pagetable.table import PageTable
 
@@ -115,7 +115,7 @@ class TableReader:
         self.findings: list[Finding] = []
         self.count = 0
         self.left = memory.size + EXTRA
-        self.tables: dict[int, int] = {}
+        self.tables: dict[int, UnitTable] = {}
         self._kinds: dict[int, str] = {}
         self._layouts: dict[str, Layout] = {}
         self._over = False
@@ -146,6 +146,8 @@ class TableReader:
                     index.append(np.arange(first, last, dtype=np.int64))
             found = sum(map(len, pieces))
             self.left -= found
+            if memory is None:  # a guest's tables are not the unit's
+                self.tables.setdefault(pa, UnitTable(name, pa, size, total))
             self._note(name, pa, total, found, path)
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return Entries(layout, self.memory.source, pa, np.concatenate(index) if index else np.empty(0, dtype=np.int64), data)
@@ -179,7 +181,6 @@ class TableReader:
             yield each
 
     def _note(self, name: str, pa: int, total: int, found: int, path: str) -> None:
-        self.tables[pa] = max(self.tables.get(pa, 0), total)
         if found == 0:
             self.find("iommu-table-not-in-memory", "the table is not in the capture", pa, path, found=name)
         elif found < total:

@@ -88,8 +88,8 @@ def _mapped(unit: Unit) -> Iterator[tuple[str, Severity, str, int, str, str | No
 
     if not unit.tables or not unit.domains:
         return
-    starts = np.array([pa for pa, _ in unit.tables], dtype=np.uint64)
-    ends = np.array([min(pa + size, (1 << 64) - 1) for pa, size in unit.tables], dtype=np.uint64)
+    starts = np.array([table.pa for table in unit.tables], dtype=np.uint64)
+    ends = np.array([min(table.pa + table.size, (1 << 64) - 1) for table in unit.tables], dtype=np.uint64)
     for domain in unit.domains:
         if domain.walk is None or any(len(device.stages) > 1 and device.stages[-1] != domain.stage for device in domain.devices):
             continue  # a guest's tables map the guest's addresses
