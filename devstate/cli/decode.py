@@ -2,12 +2,14 @@
 """Show the bytes of one record, or of an array of records, as JSON.
 
 The file holds the record and nothing else; `devstate encode` makes the same bytes of the JSON again. FILE may be - for standard input.
+With --part, FILE is a handover (or the blob of its subtree devstate), and what is shown is a part of that subtree, such as memory/vm0, by
+the layout that is embedded in it; / shows all parts.
 """
 
 from __future__ import annotations
 
 from devstate.cli.inputs import add_environment, open_environment, open_registry
-from devstate.errors import DecodeError, LimitError
+from devstate.errors import DecodeError, LimitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +23,16 @@ INPUT_MAX = 1 << 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    add_format_arguments(parser)
+    add_format_arguments(parser, required=False)
+    parser.add_argument("--part", metavar="PATH", help="a part of the subtree devstate, by its embedded layout")
     parser.add_argument("--array", action="store_true", help="the file holds any number of records, one behind the other")
     parser.add_argument("file", metavar="FILE", help="the bytes; - is standard input")
 
 
-def add_format_arguments(parser: argparse.ArgumentParser) -> None:
+def add_format_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Declare what chooses a layout: shared by decode and encode."""
-    parser.add_argument("--as", dest="format", required=True, metavar="COMPATIBLE", help="format: a compatible, schema name or struct name")
+    what = "format: a compatible, schema name or struct name"
+    parser.add_argument("--as", dest="format", required=required, metavar="COMPATIBLE", help=what)
     parser.add_argument("--struct", metavar="NAME", help="a struct of the format other than its root")
     add_environment(parser)
 
@@ -36,6 +40,13 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the JSON; 0. UsageError for an unknown format, DecodeError for bytes that it does not accept."""
     import json
+
+    if (args.format is None) == (args.part is None):
+        raise UsageError("decode what? --as FORMAT for a record, or --part PATH for a part of a handover's subtree devstate")
+    if args.part is not None:
+        from devstate.cli.decode_part import run_part
+
+        return run_part(args)
 
     from devstate.codec.decode import decode, decode_array
     from devstate.codec.plan import plan_of

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from devstate.cli.place import Selection
     from devstate.codec.record import Record
     from devstate.handover.model import Handover, Luo, PreservedFile, Problem, Session
+    from devstate.handover.state import Part
     from devstate.layout.model import Layout
 
 PAGE = 4096
@@ -162,6 +163,27 @@ def _memblock(chosen: Selection, depth: Depth) -> dict[str, Any]:
     return {"regions": [{"name": each.name, "start": address(each.start), "size": each.size} for each in chosen.regions]}
 
 
+def _state(chosen: Selection, depth: Depth) -> list[dict[str, Any]]:
+    return [_part(part, depth) for part in chosen.parts]
+
+
+def _part(part: Part, depth: Depth) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "path": part.path,
+        "compatible": part.format or None,
+        "layout": part.fingerprint or None,
+        "name": part.layout.name if part.layout is not None else None,
+        "struct": part.struct,
+        "count": part.count,
+        "place": part.place or None,
+        "pa": address(part.pa),
+        "size": None if part.data is None else len(part.data),
+    }
+    if depth.raw and part.layout is not None and part.data is not None:
+        row["records"] = [shown(part.layout, record) for record in part.records()]
+    return row
+
+
 def _preserved(chosen: Selection, depth: Depth) -> dict[str, Any]:
     preserved = chosen.handover.preserved
     if preserved is None:
@@ -185,4 +207,5 @@ _SECTIONS: dict[str, Callable[[Selection, Depth], Any]] = {
     "memblock": _memblock,
     "preserved": _preserved,
     "scratch": _scratch,
+    "state": _state,
 }

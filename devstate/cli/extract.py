@@ -5,6 +5,7 @@
   subtree/NAME, or NAME            a subtree's blob
   memblock/NAME                    the memory of a reserve_mem region
   kho                              the root FDT
+  devstate/SUBSYSTEM/OBJECT[/PART] the bytes of a part of the subtree devstate
   PATH@STRUCT                      the bytes of one record: of luo, a session, a file or an FLB, such as
                                    luo/session/NAME/TOKEN@luo_file_ser; a file also has the record behind its handle, such as
                                    @memfd_luo_ser, and all its folio records, such as @memfd_luo_folio_ser
@@ -59,11 +60,19 @@ def content(handover: Handover, path: str) -> tuple[Iterable[tuple[int, bytes | 
     place, at, struct = path.rpartition("@")
     if at and not is_path(handover, path):
         return _whole(_struct(_single(select(handover, place)), struct))
-    chosen = _single(select(handover, path))
+    chosen = select(handover, path)
+    if chosen.kind == "part":  # those below a part are shown with it, and are not part of it
+        chosen.parts = [part for part in chosen.parts if part.path == path.strip("/")] or chosen.parts
+    _single(chosen)
     if chosen.kind == "kho" and handover.fdt is not None and handover.fdt.blob is not None:
         return _whole(handover.fdt.blob)
     if chosen.kind == "subtree":
         return _blob(chosen)
+    if chosen.kind == "part":
+        part = chosen.parts[0]
+        if part.data is None:
+            raise UsageError(f"{part.path}: its bytes are not there, or damaged; `devstate inspect` says more")
+        return _whole(part.data)
     if chosen.kind == "region":
         return _region(handover, chosen.regions[0]), chosen.regions[0].size
     if chosen.kind == "file":

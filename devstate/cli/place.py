@@ -12,6 +12,7 @@
     luo/flb/NAME                     a file-lifecycle-bound object
     memblock, memblock/NAME          the regions of reserve_mem, or one
     preserved, scratch               memory
+    devstate/SUBSYSTEM/OBJECT[/PART] a part of the subtree devstate, or all parts below a path
 
 The words on the left win over a subtree of the same name. A name may hold slashes: the longest session name that fits is taken.
 """
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.handover.model import Flb, Handover, PreservedFile, Problem, Region, Session, Subtree
+    from devstate.handover.state import Part
 
-SECTIONS = ("kho", "metadata", "subtrees", "luo", "memblock", "preserved", "scratch")
+SECTIONS = ("kho", "metadata", "subtrees", "luo", "memblock", "preserved", "scratch", "state")
 """The parts of a handover, in the order in which they are shown."""
 
 SHOWN_MAX = 8
@@ -41,11 +43,11 @@ SEARCHED_MAX = 1000
 class Selection:
     """The parts of a handover that a path stands for; all of it for None. Lists are empty where nothing was chosen.
 
-    ``kind`` is what the path names: ``all``, one of the sections, ``session``, ``file``, ``flb``, ``region`` or ``subtree``. There are
-    several of one path when names or tokens are not unique, which is damage.
+    ``kind`` is what the path names: ``all``, one of the sections, ``session``, ``file``, ``flb``, ``region``, ``part`` or ``subtree``.
+    There are several of one path when names or tokens are not unique, which is damage; of parts, also those below it.
     """
 
-    __slots__ = ("flbs", "handover", "kind", "path", "regions", "sections", "sessions", "subtrees")
+    __slots__ = ("flbs", "handover", "kind", "parts", "path", "regions", "sections", "sessions", "subtrees")
 
     def __init__(self, handover: Handover, path: str | None) -> None:
         self.handover = handover
@@ -56,11 +58,12 @@ class Selection:
         self.sessions: list[tuple[Session, list[PreservedFile]]] = []
         self.flbs: list[Flb] = []
         self.regions: list[Region] = []
+        self.parts: list[Part] = []
 
     def items(self) -> list[Any]:
         """The objects that the path names, when ``kind`` is no section."""
         files = [file for _, files in self.sessions for file in files]
-        of_kind: dict[str, list[Any]] = {"file": files, "flb": self.flbs, "region": self.regions}
+        of_kind: dict[str, list[Any]] = {"file": files, "flb": self.flbs, "region": self.regions, "part": self.parts}
         of_kind["session"] = [session for session, _ in self.sessions]
         return of_kind.get(self.kind, self.subtrees)
 
@@ -89,6 +92,9 @@ def select(handover: Handover, path: str | None = None) -> Selection:
     elif first == "memblock":
         chosen.kind, chosen.sections = "region", ("memblock",)
         chosen.regions = [region for region in handover.regions if _named(region.name, rest)]
+    elif first == "devstate" and rest and handover.state is not None:
+        chosen.kind, chosen.sections = "part", ("state",)
+        chosen.parts = [part for part in handover.state.parts if _named(part.path, path) or part.path.startswith(f"{path}/")]
     else:
         _add_subtree(chosen, path.removeprefix("subtree/"))
     if chosen.kind == "all" or not (chosen.kind in SECTIONS or chosen.items()):
@@ -108,6 +114,8 @@ def paths(handover: Handover) -> Iterator[str]:
         yield f"subtree/{subtree.name}"
     for region in handover.regions:
         yield f"memblock/{region.name}"
+    for part in handover.state.parts if handover.state is not None else ():
+        yield part.path
     if handover.luo is not None:
         yield from ("luo", "luo/session", "luo/flb")
         for session in handover.luo.sessions:
@@ -120,6 +128,7 @@ def _add_all(chosen: Selection) -> None:
     handover = chosen.handover
     chosen.sections = SECTIONS
     chosen.subtrees, chosen.regions = handover.subtrees, handover.regions
+    chosen.parts = handover.state.parts if handover.state is not None else []
     if handover.luo is not None:
         chosen.sessions = [(session, session.files) for session in handover.luo.sessions]
         chosen.flbs = handover.luo.flbs
@@ -157,6 +166,8 @@ def _add_subtree(chosen: Selection, name: str) -> None:
         chosen.sections = ("subtrees", "metadata")
     elif "KHO subtree memblock" in found_by:
         chosen.sections, chosen.regions = ("subtrees", "memblock"), chosen.handover.regions
+    elif "KHO subtree devstate" in found_by and chosen.handover.state is not None:
+        chosen.sections, chosen.parts = ("subtrees", "state"), chosen.handover.state.parts
     else:
         chosen.sections = ("subtrees",)
     chosen.kind = "subtree"

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 WIDTH_MAX = 48
 """Characters that paths are padded to at most: a session name alone may have 63."""
 
+RECORDS_MAX = 64
+"""Records of one part that --raw shows; `devstate decode --part` shows all."""
+
 ABSENT_MAX = 4
 """Places "not in the capture" that are named; the others are counted."""
 
@@ -170,6 +173,18 @@ def _memblock(chosen: Selection, depth: Depth) -> Iterator[Line]:
         yield f"memblock/{region.name}", f"start={region.start:#x} {_size(region.size)}"
 
 
+def _state(chosen: Selection, depth: Depth) -> Iterator[Line]:
+    for part in chosen.parts:
+        known = quoted(part.format) if part.format else "no compatible"
+        size = None if part.data is None else len(part.data)
+        words = (("struct", part.struct), ("count", part.count), ("place", part.place or None), ("pa", _pa(part.pa)), ("size", size))
+        yield part.path, f"{known} {_words(*words)}"
+        if depth.raw and part.layout is not None and part.data is not None:
+            for number, record in enumerate(part.records()[:RECORDS_MAX]):
+                at = None if part.pa is None else part.pa + number * record.layout.size
+                yield from _record(depth, part.layout, record, at)
+
+
 def _preserved(chosen: Selection, depth: Depth) -> Iterator[Line]:
     preserved = chosen.handover.preserved
     if preserved is None:
@@ -200,4 +215,5 @@ _SECTIONS: dict[str, Callable[[Selection, Depth], Iterator[Line]]] = {
     "memblock": _memblock,
     "preserved": _preserved,
     "scratch": _scratch,
+    "state": _state,
 }

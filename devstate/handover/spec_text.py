@@ -12,6 +12,9 @@ from devstate.errors import DecodeError, EncodeError, LocatedError, UsageError
 from devstate.frozen import frozen
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of, is_renamed
 from devstate.handover.spec_lines import line_of, path_of
+from devstate.handover.spec_state import GUEST, PART, guest, part
+from devstate.handover.spec_values import a_list, a_row, a_table, known, need, number, text
+from devstate.layout.model import PAGE_SIZES, Environment
 from devstate.memory.arena import BASE, SIZE
 
 TYPE_CHECKING = False
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from devstate.handover.spec import PartSpec
     from devstate.layout.registry import Registry
 
 SPEC_MAX = 16 << 20
@@ -29,7 +33,7 @@ ARENA_MAX = 1 << 36
 
 TOP = {
     "kernel", "forms", "page_size", "byte_order", "arena", "scratch", "liveupdate_num", "kexec_count", "per_block", "per_list",
-    "list_order", "entry", "sessions", "flbs", "regions", "subtrees", "subtree_order", "pins",
+    "list_order", "entry", "sessions", "flbs", "regions", "subtrees", "subtree_order", "parts", "guests", "pins",
 }  # fmt: skip
 NUMBERS = ("page_size", "liveupdate_num", "kexec_count", "per_block", "per_list", "list_order")
 CONTENT = {"pattern", "hex", "path"}
@@ -40,6 +44,8 @@ KEYS = {
     "regions": {"name", "size", *CONTENT},
     "subtrees": {"name", "order", "size", *CONTENT},
     "scratch": {"start", "size"},
+    "parts": PART,
+    "guests": GUEST,
     "arena": {"base", "size"},
     "forms": {"kho", "luo", "memfd", "release"},
 }
@@ -47,8 +53,6 @@ KEYS = {
 
 SEALS = ("SEAL", "SHRINK", "GROW", "WRITE", "FUTURE_WRITE", "EXEC")
 """Names of F_SEAL_* bits, lowest first."""
-
-_SUFFIXES = {"K": 10, "M": 20, "G": 30}
 
 
 @frozen
@@ -110,7 +114,7 @@ class _Reader:
         self.plain = plain
         self.registry = registry
         self.folder = folder
-        given = _table(plain, "arena", KEYS["arena"])
+        given = a_table(plain, "arena", KEYS["arena"])
         self.arena = number(given.get("base", BASE), "arena.base"), number(given.get("size", SIZE), "arena.size")
         if self.arena[1] > ARENA_MAX:
             raise EncodeError("the arena is too large", path="arena.size", expected=f"at most {ARENA_MAX:#x}", found=hex(self.arena[1]))
@@ -118,7 +122,7 @@ class _Reader:
 
     def spec(self) -> Spec:
         plain = self.plain
-        _known(plain, TOP, "")
+        known(plain, TOP, "")
         numbers = {key: number(plain[key], key) for key in NUMBERS if key in plain}
         forms, renamed = self.forms()
         return Spec(
@@ -131,8 +135,10 @@ class _Reader:
             regions=self.rows("regions", self.region),
             subtrees=self.rows("subtrees", self.subtree),
             scratch=self.rows("scratch", _area),
-            subtree_order=tuple(text(each, "subtree_order") for each in _list(plain, "subtree_order", "")),
-            pins={place: number(pa, f"pins.{place}") for place, pa in _table(plain, "pins", None).items()},
+            parts=self.rows("parts", self.part),
+            guests=self.rows("guests", guest),
+            subtree_order=tuple(text(each, "subtree_order") for each in a_list(plain, "subtree_order", "")),
+            pins={place: number(pa, f"pins.{place}") for place, pa in a_table(plain, "pins", None).items()},
             **numbers,  # type: ignore[arg-type]  # all of them are numbers
         )
 
@@ -146,7 +152,7 @@ class _Reader:
                 return forms_of(self.registry, release), is_renamed(self.registry, release)
             except UsageError as error:
                 raise EncodeError(str(error), path="kernel") from None
-        given = {key: text(value, f"forms.{key}") for key, value in _table(self.plain, "forms", KEYS["forms"]).items()}
+        given = {key: text(value, f"forms.{key}") for key, value in a_table(self.plain, "forms", KEYS["forms"]).items()}
         if "kho" not in given:
             raise EncodeError("the form of the root is missing", path="forms.kho")
         for key in ("kho", "luo", "memfd"):
@@ -156,18 +162,18 @@ class _Reader:
 
     def rows(self, key: str, make: Callable[[Mapping[str, Any], str], Any]) -> tuple[Any, ...]:
         """The tables of an array of tables."""
-        return tuple(make(_row(row, KEYS[key], f"{key}[{at}]"), f"{key}[{at}]") for at, row in enumerate(_list(self.plain, key, "")))
+        return tuple(make(a_row(row, KEYS[key], f"{key}[{at}]"), f"{key}[{at}]") for at, row in enumerate(a_list(self.plain, key, "")))
 
     def session(self, row: Mapping[str, Any], path: str) -> SessionSpec:
         files = [
-            self.file(_row(each, FILE, f"{path}.files[{at}]"), f"{path}.files[{at}]") for at, each in enumerate(_list(row, "files", path))
+            self.file(a_row(each, FILE, f"{path}.files[{at}]"), f"{path}.files[{at}]") for at, each in enumerate(a_list(row, "files", path))
         ]
-        return SessionSpec(text(_need(row, "name", path), f"{path}.name"), tuple(files))
+        return SessionSpec(text(need(row, "name", path), f"{path}.name"), tuple(files))
 
     def file(self, row: Mapping[str, Any], path: str) -> FileSpec:
         content, size = self.content(row, path)
         return FileSpec(
-            number(_need(row, "token", path), f"{path}.token"),
+            number(need(row, "token", path), f"{path}.token"),
             content,
             size,
             number(row.get("pos", 0), f"{path}.pos"),
@@ -178,14 +184,20 @@ class _Reader:
         )
 
     def region(self, row: Mapping[str, Any], path: str) -> RegionSpec:
-        _need(row, "size", path)
+        need(row, "size", path)
         content, size = self.content(row, path)
-        return RegionSpec(text(_need(row, "name", path), f"{path}.name"), size, content)
+        return RegionSpec(text(need(row, "name", path), f"{path}.name"), size, content)
 
     def subtree(self, row: Mapping[str, Any], path: str) -> SubtreeSpec:
         content, size = self.content(row, path)
         order = number(row["order"], f"{path}.order") if "order" in row else None
-        return SubtreeSpec(text(_need(row, "name", path), f"{path}.name"), content.ljust(size, b"\0"), order)
+        return SubtreeSpec(text(need(row, "name", path), f"{path}.name"), content.ljust(size, b"\0"), order)
+
+    def part(self, row: Mapping[str, Any], path: str) -> PartSpec:
+        size = number(self.plain.get("page_size", 4096), "page_size")
+        size = size if size in PAGE_SIZES else PAGE_SIZES[0]  # check_spec() looks
+        environment = Environment(size, "big") if self.plain.get("byte_order") == "big" else Environment(size)
+        return part(row, path, self.registry, environment)
 
     def content(self, row: Mapping[str, Any], path: str) -> tuple[bytes, int]:
         """(bytes, size): a pattern fills the size, a file is cut at it, what is missing is zeros. Without a size it is the content's."""
@@ -225,32 +237,11 @@ def _unit(row: Mapping[str, Any], kinds: list[str], path: str) -> bytes:
 
 def _flb(row: Mapping[str, Any], path: str) -> FlbSpec:
     data, count = number(row.get("data", 0), f"{path}.data"), number(row.get("count", 1), f"{path}.count")
-    return FlbSpec(text(_need(row, "name", path), f"{path}.name"), data, count)
+    return FlbSpec(text(need(row, "name", path), f"{path}.name"), data, count)
 
 
 def _area(row: Mapping[str, Any], path: str) -> tuple[int, int]:
-    return number(_need(row, "start", path), f"{path}.start"), number(_need(row, "size", path), f"{path}.size")
-
-
-def number(value: object, path: str) -> int:
-    """A number, or a text of one: decimal or 0x..., with K, M, G for powers of 1024. EncodeError for anything else, or beyond 64 bits."""
-    found = value
-    if isinstance(value, str) and len(value) <= 24:
-        shift = _SUFFIXES.get(value[-1:].upper(), 0)
-        try:
-            value = int(value[:-1] if shift else value, 0) << shift
-        except ValueError:
-            value = None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
-        raise EncodeError("not a 64-bit number", path=path, expected='such as 4096, "0x1000" or "4K"', found=repr(found)[:60])
-    return value
-
-
-def text(value: object, path: str) -> str:
-    """A text. EncodeError for anything else, and for one that is not Unicode."""
-    if not isinstance(value, str) or any(0xD800 <= ord(each) < 0xE000 for each in value):
-        raise EncodeError("not a text", path=path, found=repr(value)[:60])
-    return value
+    return number(need(row, "start", path), f"{path}.start"), number(need(row, "size", path), f"{path}.size")
 
 
 def seals(value: object, path: str) -> int:
@@ -261,34 +252,3 @@ def seals(value: object, path: str) -> int:
     if not set(names) <= set(SEALS):
         raise EncodeError("not a seal", path=path, expected=", ".join(SEALS), found=", ".join(sorted(set(names) - set(SEALS))))
     return sum(1 << SEALS.index(name) for name in set(names))
-
-
-def _known(row: Mapping[str, Any], keys: set[str] | None, path: str) -> None:
-    unknown = next((key for key in row if keys is not None and key not in keys), None)
-    if unknown is not None:
-        place = f"{path}.{unknown}" if path else unknown
-        raise EncodeError("no such key", path=place, expected=", ".join(sorted(keys or ())))
-
-
-def _row(row: object, keys: set[str] | None, path: str) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise EncodeError("not a table", path=path, found=repr(row)[:60])
-    _known(row, keys, path)
-    return row
-
-
-def _table(plain: object, key: str, keys: set[str] | None) -> dict[str, Any]:
-    return _row(plain.get(key, {}) if isinstance(plain, dict) else plain, keys, key)
-
-
-def _list(row: Mapping[str, Any], key: str, path: str) -> list[Any]:
-    value = row.get(key, [])
-    if not isinstance(value, list):
-        raise EncodeError("not a list", path=f"{path}.{key}" if path else key, found=repr(value)[:60])
-    return value
-
-
-def _need(row: Mapping[str, Any], key: str, path: str) -> object:
-    if key not in row:
-        raise EncodeError(f"{key} is missing", path=path)
-    return row[key]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from devstate.layout.model import Layout
 
 FOUND_BY = "KHO subtree devstate"
+COMPATIBLE = "devstate-v1"
 LAYOUTS = "layouts"
 
 LAYOUTS_MAX = 256

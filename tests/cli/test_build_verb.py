@@ -68,6 +68,29 @@ pattern = "trace"
 name = "mine"
 pattern = "my blob"
 
+[[parts]]
+path = "files/cursor"
+format = "vfio-pci-v2"
+record = { domain = 1, bdf = "3a:1f.7", reset_works = 1 }
+place = "memory"
+
+[[guests]]
+name = "vm"
+
+[[guests.ranges]]
+gpa = "1M"
+size = "32K"
+session = "vm"
+token = 1
+flags = ["shared"]
+
+[[guests.ranges]]
+gpa = "1G"
+size = "16K"
+region = "trace"
+offset = "16K"
+node = 1
+
 [[scratch]]
 start = "0x80000000"
 size = "64M"
@@ -112,9 +135,12 @@ def test_everything(run: Runner, built: Any) -> None:
     assert 0 == built(json.dumps(plain), "spec.json")[0].status
     assert first == core.read_bytes()
     lines = run("inspect", core).lines
-    assert "kho                     kho-v4 fdt_pa=0x23ffc000" in lines[0]
+    assert "kho                         kho-v4 fdt_pa=0x23ffc000" in lines[0]
     assert "previous_release=7.4.1 kexec_count=4" in lines[1]
     assert ["subtree/LUO", "subtree/mine"] == [line.split()[0] for line in lines[2:4]]
+    assert ["files/cursor", "memory/vm", "memory/vm/owners", "memory/vm/extents"] == [
+        line.split()[0].removeprefix("devstate/") for line in lines if line.startswith("devstate/")
+    ]
     assert "pa=0x10000 size=7" in lines[3]
     assert any("luo/session/vm/2" in line and "vfio-pci-v9" in line for line in lines)
     run("extract", core, "luo/session/vm/3", "-o", core.with_name("file"))
