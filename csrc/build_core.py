@@ -61,7 +61,7 @@ def make_builder() -> FFI:
         '#include "devstate_core.h"',
         sources=sources(),
         include_dirs=["csrc"],
-        depends=[HEADER, "csrc/internal.h", "csrc/pt.h", "csrc/pt_formats.gen.h"],
+        depends=[HEADER, "csrc/internal.h", "csrc/radix.h", "csrc/pt.h", "csrc/pt_formats.gen.h"],
         define_macros=[("Py_LIMITED_API", "0x030b0000"), *([("DS_PORTABLE", "1")] if switched_on("DEVSTATE_PORTABLE") else [])],
         extra_compile_args=FLAGS + sanitize,
         extra_link_args=[flag for flag in sanitize if flag.startswith("-fsanitize")],

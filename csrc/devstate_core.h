@@ -193,6 +193,14 @@ struct ds_run {
 int ds_radix_build(const struct ds_radix *radix, const struct ds_run *runs, size_t count, const uint64_t *node_pas,
 		   size_t capacity, void *pages, size_t *ret);
 
+/*
+ * The same from a list of blocks of one order, each as pa >> (page_shift + order), in any order, and as often as one likes. DS_ESPACE when
+ * capacity is too little for the nodes: how many are needed is not known then, and pages are of no use. DS_EINVAL for a wrong geometry, a
+ * block beyond DS_PA_BITS, an order that no key can hold.
+ */
+int ds_radix_build_pages(const struct ds_radix *radix, uint32_t order, const uint64_t *blocks, size_t count, const uint64_t *node_pas,
+			 size_t capacity, void *pages, size_t *ret);
+
 /* ---- IOMMU page tables ---- */
 
 /* The most levels of any format: AMD v1 over all 64 bits. */

@@ -8,6 +8,7 @@
  */
 #include "harness.h"
 
+#define FORMATS 15
 #define MAX_TABLES 6
 #define BASE UINT64_C(0x100000)
 #define ROOM UINT64_C(0x10000)
@@ -180,14 +181,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, size };
 	uint64_t number = take(&input, 1), how = take(&input, 1), shape = take(&input, 1), units, table_size;
-	const struct ds_pt_format *format = ds_pt_format((uint32_t)(number % 11));
-	struct ds_pt_root root = { .format = format, .top_pa = BASE, .sign_extended = how & 1, .pa_bits = how & 2 ? 40 : 0 };
+	const struct ds_pt_format *format = ds_pt_format((uint32_t)(number % FORMATS));
+	struct ds_pt_root root = { .format = format, .top_pa = BASE, .sign_extended = how & 1 ? 1 + (shape >> 7) : 0,
+				   .pa_bits = how & 2 ? 40 : 0 };
 	size_t count = 1 + (how >> 2) % MAX_TABLES;
 	struct ds_region regions[MAX_TABLES];
 	struct ds_memory memory = { .regions = regions, .count = count };
 	uint8_t *pages[MAX_TABLES];
 
-	HOLDS(format && !ds_pt_format(11));
+	HOLDS(format && !ds_pt_format(FORMATS));
 	root.levels = format->min_levels + (uint32_t)(shape & 7) % (format->max_levels - format->min_levels + 1);
 	root.top_entries = 1u << (shape >> 3) % (format->index_bits + 1);
 	if (format->granule_shift + (root.levels - 1) * format->index_bits > 50)

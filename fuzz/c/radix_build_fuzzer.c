@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * A tree that was built from runs of blocks is walked back to just those runs, has as many nodes as were counted, and is not
- * written beyond them.
+ * written beyond them. The same blocks as a list are the same tree.
  */
 #include "harness.h"
 
@@ -50,6 +50,47 @@ static void check_edges(const struct ds_run *runs, size_t count, uint32_t page_s
 	HOLDS(at == scan->total && !memcmp(blocks, scan->blocks, sizeof(blocks)));
 }
 
+/* The blocks of one order as a list, backwards when the first of them is odd, are the tree of the runs of that order. */
+static void check_pages(const struct ds_radix *radix, const struct ds_run *runs, size_t count)
+{
+	uint64_t page_size = UINT64_C(1) << radix->page_shift, *blocks, *node_pas;
+	size_t total = 0, nodes, used, last = 0, n = 0;
+	uint8_t *pages, *made;
+
+	while (last < count && runs[last].order == runs[0].order)
+		total += runs[last++].blocks;
+	if (!total || total > 1 << 14)
+		return;
+	HOLDS(ds_radix_build(radix, runs, last, NULL, 0, NULL, &nodes) == DS_ESPACE);
+	blocks = exact(NULL, total * 8);
+	node_pas = exact(NULL, nodes * 8);
+	pages = exact(NULL, nodes * page_size);
+	made = exact(NULL, nodes * page_size);
+	for (size_t i = 0; i < nodes; i++)
+		node_pas[i] = NODES_AT + i * page_size;
+	for (size_t i = 0; i < last; i++)
+		for (uint64_t k = 0; k < runs[i].blocks; k++)
+			blocks[n++] = (runs[i].pa >> (radix->page_shift + runs[i].order)) + k;
+	HOLDS(ds_radix_build(radix, runs, last, node_pas, nodes, pages, &used) == DS_OK);
+	if (nodes > 1)
+		HOLDS(ds_radix_build_pages(radix, runs[0].order, blocks, total, node_pas, nodes - 1, made, &used) == DS_ESPACE);
+	HOLDS(ds_radix_build_pages(radix, runs[0].order, blocks, total, node_pas, nodes, made, &used) == DS_OK && used == nodes);
+	HOLDS(!memcmp(pages, made, nodes * page_size));
+	for (size_t i = 0; blocks[0] & 1 && i < total / 2; i++) {
+		uint64_t block = blocks[i];
+
+		blocks[i] = blocks[total - 1 - i];
+		blocks[total - 1 - i] = block;
+	}
+	HOLDS(ds_radix_build_pages(radix, runs[0].order, blocks, total, node_pas, nodes, made, &used) == DS_OK && used == nodes);
+	blocks[total - 1] = UINT64_C(1) << (DS_PA_BITS - radix->page_shift - runs[0].order);
+	HOLDS(ds_radix_build_pages(radix, runs[0].order, blocks, total, node_pas, nodes, made, &used) == DS_EINVAL);
+	free(blocks);
+	free(node_pas);
+	free(pages);
+	free(made);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct ds_radix shapes[] = { { 12, 6, 0 }, { 14, 5, 0 }, { 16, 4, 0 }, { 12, 6, 1 } };
@@ -85,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	edges = exact(NULL, scan.total * 8);
 	HOLDS(ds_bitmaps_scan(found.bitmaps, found.bitmaps_count, radix->swap, edges, scan.total, &scan) == DS_OK);
 	check_edges(runs, count, radix->page_shift, edges, &scan);
+	check_pages(radix, runs, count);
 	free(pages);
 	free(node_pas);
 	free(visited);
