@@ -27,6 +27,9 @@ LEVELS = ("info", "warning", "error")
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
 DIRECTIONS = ("read-old", "read-new", "both")
 
+VERBS = ("changed", "git-diff")
+"""`devstate compat changed` is in compat_changed.py, and so on."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
@@ -73,7 +76,7 @@ def status_of(report: Report, fail_on: Severity) -> int:
 def report_of(arguments: argparse.Namespace) -> Report:
     """The report over all old sides, and all promises of a window."""
     from devstate.cli.policies import held, jobs_of, restricted, under_policy
-    from devstate.cli.sources import open_in_all
+    from devstate.cli.sources import open_in_all, paired
     from devstate.compat.examine import examine, joined
 
     registry = open_registry(arguments.schemas)
@@ -84,7 +87,7 @@ def report_of(arguments: argparse.Namespace) -> Report:
         for word in (job.old, job.new):
             if word not in opened:
                 opened[word] = open_in_all(word, environments, registry, arguments.type)
-        pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in zip(opened[job.old], opened[job.new], strict=True)]
+        pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in paired(opened[job.old], opened[job.new])]
         direction = arguments.direction if job.pair is None else job.pair.direction
         supported = frozenset() if job.pair is None else job.pair.supported
         report = examine(pairs, direction=direction, supported=supported, type_name=arguments.type, registry=registry)

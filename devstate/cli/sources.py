@@ -27,18 +27,18 @@ def open_source(word: str, environment: Environment, registry: Registry, type_na
 
 
 def open_in_all(word: str, environments: list[Environment], registry: Registry, type_name: str | None = None) -> list[Declared]:
-    """What a source declares in each environment. What was built was built for one page size and byte order: it is read once."""
-    from devstate.frozen import replace
+    """What a source declares in each environment; of what was built, only in its own (see :func:`paired`)."""
+    from devstate.compat.examine import BUILT
 
     found = [open_source(word, environments[0], registry, type_name)]
-    for environment in environments[1:]:
-        if found[0].kind in ("build", "object"):
-            other = replace(environment, byte_order=found[0].environment.byte_order)
-            formats = tuple(replace(each, environment=other) for each in found[0].formats)
-            found.append(replace(found[0], environment=other, formats=formats))
-        else:
-            found.append(open_source(word, environment, registry, type_name))
+    for environment in environments[1:] if found[0].kind not in BUILT else []:
+        found.append(open_source(word, environment, registry, type_name))
     return found
+
+
+def paired(old: list[Declared], new: list[Declared]) -> list[tuple[Declared, Declared]]:
+    """Both sides of each environment that they have in common: what was built was built for one page size."""
+    return list(zip(old, new, strict=False))
 
 
 def add_baseline(registry: Registry, path: str) -> None:

@@ -8,7 +8,7 @@ that what a reader finds can be put together from what was written there.
 
 from __future__ import annotations
 
-from devstate.compat.leaves import leaves_of, role_of, struct_of
+from devstate.compat.leaves import leaves_of, plain, role_of, struct_of
 from devstate.compat.links import arm_pairs
 from devstate.compat.matching import match
 from devstate.compat.words import union_of
@@ -85,6 +85,7 @@ def cells_of(
     enter(struct, prefix, key, indices, base, 0)
     while stack and len(found) < CELLS_MAX:
         kind, field, path, key, indices, at, depth = stack.pop()
+        kind = plain(kind)
         if isinstance(kind, StructType):
             known = struct_of(layout, kind)
             if known is not None and depth < DEPTH_MAX:
@@ -156,7 +157,7 @@ def _inside(
     """What belongs together inside two leaves: suffixes of keys, and the structs whose fields follow."""
     unions = union_of(kind), union_of(its)
     keys = _dimensions(kind), _dimensions(its)
-    if unions[0] is None or unions[1] is None:
+    if unions[0] is None or unions[1] is None or IntType in (type(plain(unions[0])), type(plain(unions[1]))):
         inner, its_inner = struct_of(layout, kind), struct_of(other, its)
         yield *keys, (inner, its_inner) if inner is not None and its_inner is not None else None
         return

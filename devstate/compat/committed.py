@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from devstate.compat.compare import compare
 from devstate.compat.judge import judge
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 NEW, SAME, TEXTS, CHANGED, GONE = "new", "same", "texts", "changed", "gone"
 
+BASELINE_MAX = 64 << 20
+"""Bytes of one baseline: a thousand times the largest."""
+
 PATHS_MAX = 8
 """Places that a message about plain data names before it counts the rest."""
 
@@ -57,6 +61,22 @@ def file_of(name: str) -> str:
     if not name or "/" in name or "\0" in name or name.startswith("."):
         raise UsageError(f"a format called {name!r} cannot have a file; give it a name without / and not beginning with a dot")
     return f"{name.replace(';', '+')}.json"
+
+
+def folder_of(path: str) -> str:
+    """Where the baselines of a source are: beside a file, inside a directory."""
+    beside = path if os.path.isdir(path) else os.path.dirname(path) or "."
+    return os.path.normpath(os.path.join(beside, "baselines"))
+
+
+def read_committed(folder: str) -> dict[str, bytes]:
+    """The baselines of a folder, bytes by file; none when there is no folder. OSError when one cannot be read."""
+    made = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if name.endswith(".json"):
+            with open(os.path.join(folder, name), "rb") as file:
+                made[name] = file.read(BASELINE_MAX)
+    return made
 
 
 def entries(declared: Sequence[Declared], committed: Mapping[str, bytes]) -> tuple[Entry, ...]:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     Found = tuple[str, Finding, FormatPair]
 
 
+BUILT = ("build", "object")
+"""Kinds of sources that a compiler made, for one page size and one byte order."""
+
+
 @frozen
 class Entry:
     """One finding where it belongs: ``old`` and ``new`` are the names of the formats, ``against`` the old sources that it was found
@@ -129,6 +133,8 @@ class Examination:
             self.missing[f"{old.origin} is {orders[0]}-endian, {new.origin} is {orders[1]}-endian: no kernel reads both"] = None
             return
         for pair in pairs_of(old.formats, new.formats):
+            if pair.new is None and new.kind in BUILT and not _would_show(new, pair.old):
+                continue
             comparison = with_migrations(comparison_of(pair, self.supported), old, new, self.registry)
             verdict = judge(comparison, self.direction)
             self.outcomes.setdefault(pair.names, {})[word] = verdict.read_old, verdict.read_new
@@ -156,6 +162,11 @@ class Examination:
             _ordered(entries), max(both[0], default=None), max(both[1], default=None), tuple(self.advice.values()),
             tuple(self.outcomes), tuple(self.missing),
         )  # fmt: skip
+
+
+def _would_show(build: Declared, layout: Layout) -> bool:
+    """Whether a build would show that it has a format: by its string, where the strings of the build are known at all."""
+    return build.kind == "build" and layout.compatible is not None and any(each.compatible is not None for each in build.formats)
 
 
 def _edit_of_header(new: Declared, pair: FormatPair, bump: Bump) -> str:

@@ -2,8 +2,9 @@
 """Manifests: which formats a kernel build writes and reads, place by place.
 
 A manifest is plain data: JSON and msgpack have the same form, ``{"manifest": 1, "name", "release", "origin", "missing": [...],
-"formats": [{"place", "name", "compatible", "mismatch", "fingerprints": {page size: hex}}]}``. Upstream accepts exactly what it
-writes, so one list stands for both. ``missing`` says what could not be found out: evidence that is not there is never a pass.
+"formats": [{"place", "name", "compatible", "mismatch", "fingerprints": {page size: hex}, "layouts": {page size: layout}?}]}``.
+Upstream accepts exactly what it writes, so one list stands for both. ``missing`` says what could not be found out: evidence that is
+not there is never a pass.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from devstate.finding import Reaction
 from devstate.frozen import frozen
 from devstate.layout.baseline import fingerprint
 from devstate.layout.model import PAGE_SIZES, Environment
-from devstate.layout.plain import to_plain
+from devstate.layout.plain import layout_from_plain, to_plain
 from devstate.layout.release import parse_release, writes
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from devstate.layout.model import Layout
     from devstate.layout.registry import Registry
 
 VERSION = 1
@@ -32,6 +34,7 @@ FORMATS_MAX = 4096
 class Format:
     """One format that a build writes and reads. ``place`` is where a reader finds it, ``name`` the schema's, ``mismatch`` the reaction
     of a kernel that does not know it. ``fingerprints`` are (page size, fingerprint of the layout), empty when nobody knows the bytes.
+    ``layouts`` are (page size, layout) of a format that no published schema stands for.
     """
 
     place: str
@@ -39,6 +42,7 @@ class Format:
     compatible: str | None
     mismatch: str
     fingerprints: tuple[tuple[int, str], ...] = ()
+    layouts: tuple[tuple[int, Layout], ...] = ()
 
 
 @frozen
@@ -107,6 +111,7 @@ def to_dict(manifest: Manifest) -> dict[str, Any]:
                 "compatible": each.compatible,
                 "mismatch": each.mismatch,
                 "fingerprints": {str(size): digest for size, digest in each.fingerprints},
+                **({"layouts": {str(size): to_plain(layout) for size, layout in each.layouts}} if each.layouts else {}),
             }
             for each in manifest.formats
         ],
@@ -133,7 +138,10 @@ def _format(plain: Any) -> Format:
         raise ValueError(f"unknown reaction {plain['mismatch']!r}")
     prints = tuple((int(size), str(digest)) for size, digest in plain["fingerprints"].items())
     compatible = plain["compatible"]
-    return Format(str(plain["place"]), str(plain["name"]), compatible if compatible is None else str(compatible), plain["mismatch"], prints)
+    layouts = tuple((int(size), layout_from_plain(each)) for size, each in plain.get("layouts", {}).items())
+    return Format(
+        str(plain["place"]), str(plain["name"]), compatible if compatible is None else str(compatible), plain["mismatch"], prints, layouts
+    )
 
 
 def _texts(plain: Iterable[Any]) -> tuple[str, ...]:

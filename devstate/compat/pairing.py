@@ -60,7 +60,7 @@ def pairs_of(old: Iterable[Layout], new: Iterable[Layout]) -> list[FormatPair]:
 def _pair(old: Layout, new: Layout, before: dict[str, Layout]) -> FormatPair:
     """A pair whose sides both have versions, or neither: what no source knows tells nobody apart."""
     if UNKNOWN in (old.carrier, new.carrier) and old.carrier != new.carrier:
-        old, new = (replace(each, compatible=None, version=None, carrier=UNKNOWN) for each in (old, new))
+        old, new = _as_built(old), _as_built(new)
     ancestors: list[Layout] = []
     at: Layout | None = old
     while at is not None and at.replaces is not None and len(ancestors) < len(before):
@@ -69,6 +69,12 @@ def _pair(old: Layout, new: Layout, before: dict[str, Layout]) -> FormatPair:
         if at is not None and at.name != old.name:
             ancestors.append(at)
     return FormatPair(old, new, tuple(ancestors))
+
+
+def _as_built(layout: Layout) -> Layout:
+    """What a compiler would know of a layout: no version, and no value that a reader insists on."""
+    structs = tuple([replace(each, fields=tuple([replace(field, must=None) for field in each.fields])) for each in layout.structs])
+    return replace(layout, compatible=None, version=None, carrier=UNKNOWN, structs=structs)
 
 
 def _heads(formats: Iterable[Layout]) -> list[Layout]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 
-from devstate.finding import Reaction
+from devstate.finding import Outcome, Reaction
 from devstate.frozen import frozen
 from devstate.layout.model import Environment, NodeLayout
 
@@ -28,18 +28,6 @@ SETUP_DATA = "setup_data type 10"
 """Places as the schemas call them: KHO's root, the handlers' records, the two carriers that lead to the root."""
 
 TITLES = {ROOT: "KHO root", FILES: "preserved files", CHOSEN: "carrier /chosen", SETUP_DATA: "carrier setup_data"}
-
-
-class Outcome(enum.IntEnum):
-    """What reading gives: the bytes as they were meant, a clean refusal, a read past the end, or something else than was written."""
-
-    OK = 0
-    REFUSED = 1
-    SHORT = 2
-    MISREAD = 3
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Verdict(enum.IntEnum):
@@ -167,12 +155,35 @@ def _judge(written: Format, read: tuple[Format, ...], registry: Registry, page_s
         )
     if missing is not None:
         return Outcome.OK, accepted, ("superset", f"{written.name} has all that {twins[0].name} asks for")
+    compared = _compared(written, twins[0], registry, page_size)
+    if compared is not None and compared[0] in (Outcome.OK, Outcome.SHORT):
+        return compared[0], accepted if compared[0] is Outcome.OK else silent, ("compared", compared[1])
     return Outcome.MISREAD, silent, ("changed-without-bump", f"{written.name} and {twins[0].name} share a string and differ in their bytes")
 
 
 def _equal(one: Format, other: Format, page_size: int) -> bool:
     prints = dict(one.fingerprints).get(page_size)
     return prints is not None and prints == dict(other.fingerprints).get(page_size)
+
+
+def _compared(written: Format, reading: Format, registry: Registry, page_size: int) -> tuple[Outcome, str] | None:
+    """What comparing both layouts says of the new kernel as the reader, and the worst finding; None when a layout is not known, or when
+    both are published (then what is above has told)."""
+    if not written.layouts and not reading.layouts:
+        return None
+    from devstate.compat.compare import compare
+    from devstate.compat.judge import judge
+
+    layouts = []
+    for each in (written, reading):
+        own = dict(each.layouts).get(page_size)
+        if own is None and each.name in registry.summaries:
+            own = registry.layout(each.name, Environment(page_size))
+        if own is None:
+            return None
+        layouts.append(own)
+    verdict = judge(compare(*layouts), "read-old")
+    return Outcome(int(verdict.read_old)), verdict.findings[0].message if verdict.findings else "nothing on the wire changed"
 
 
 def _renamed_only(one: Format, other: Format, registry: Registry, page_size: int) -> bool:

@@ -10,16 +10,21 @@
 from __future__ import annotations
 
 from devstate.compat.cells import cells_of
-from devstate.compat.reads import value_at, value_text
+from devstate.compat.leaves import struct_of
+from devstate.compat.reads import stands_for, value_at, value_text
 from devstate.compat.tags import FIRST_ADDRESS, Tags
-from devstate.compat.words import struct_in, target_text
+from devstate.compat.words import target_text
 from devstate.finding import Read, Witness
-from devstate.layout.model import NodeLayout, StructLayout
+from devstate.frozen import replace
+from devstate.layout.model import FieldLayout, IntType, NodeLayout, StructLayout, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devstate.compat.change import Change
-    from devstate.layout.model import FieldLayout, Layout
+    from devstate.layout.model import Layout, TargetLayout
+
+HEADERS = {"blocks": ("next", "count"), "pages": ("next", "nr_objects")}
+"""Targets that start with a header, and its two 64-bit fields. Source: include/linux/kho/abi/block.h (7.2); the posted iommu.h."""
 
 BITMAP = 0b111
 """Three pages that are preserved."""
@@ -63,20 +68,20 @@ def _tree(name: str, wrote: int, reads: int, writer: Layout) -> tuple[bytes, tup
 def _target(
     name: str, wrote: FieldLayout | None, reads: FieldLayout | None, texts: tuple[str, str], writer: Layout, reader: Layout
 ) -> tuple[bytes, tuple[Read, ...]]:
-    """The writer's thing at the link, read as the reader's: byte by byte where both are structs."""
+    """What the writer puts at the link, as the reader takes it, where both are known: a struct, or a block with a header before it."""
     targets = [None if field is None else field.target for field in (wrote, reads)]
-    structs = [_struct(side, None if target is None else target.element) for side, target in zip((writer, reader), targets, strict=True)]
-    if structs[0] is None and wrote is None:
+    if wrote is None or reads is None:
         structs = [_named(writer, texts[0]), _named(reader, texts[1])]
+    else:
+        structs = [_laid(side, target) for side, target in zip((writer, reader), targets, strict=True)]
     if structs[0] is None or structs[1] is None:
         address = FIRST_ADDRESS.to_bytes(8, writer.environment.byte_order)
-        return address, (Read(name, _leads(targets[0], texts[0]), _leads(targets[1], texts[1])),)
+        words = [text if target is None else target_text(target) for target, text in zip(targets, texts, strict=True)]
+        return address, (Read(name, words[0], words[1]),)
     tags, data = Tags(writer, reader, {}), bytearray(max(structs[0].size, structs[1].size))
-    cells = cells_of(writer, structs[0])
+    cells = sorted(cells_of(writer, structs[0]), key=lambda cell: cell.bits)
     for cell in cells:
         tags.put(data, cell, structs[0], structs[1])
-    from devstate.compat.reads import stands_for
-
     read = [
         Read(cell.path, None, value_text(cell, value_at(bytes(data), cell)), stands_for(cell, cells))
         for cell in cells_of(reader, structs[1])
@@ -85,15 +90,16 @@ def _target(
     return bytes(data), tuple(read)
 
 
-def _leads(target: object, text: str) -> str:
-    from devstate.layout.model import TargetLayout
-
-    return target_text(target) if isinstance(target, TargetLayout) else text
-
-
-def _struct(layout: Layout, element: object) -> StructLayout | None:
-    name = struct_in(element)  # type: ignore[arg-type]  # an element of a target is a type, or None
-    return next((each for each in layout.structs if each.name == name), None)
+def _laid(layout: Layout, target: TargetLayout | None) -> StructLayout | None:
+    """The first bytes at a target as one struct: the element, behind the header where there is one. None for what is no row of structs."""
+    inner = None if target is None else struct_of(layout, target.element) if target.element is not None else None
+    if target is None or inner is None or target.kind not in (*HEADERS, "one", "contiguous", "counted"):
+        return None
+    if target.kind not in HEADERS:
+        return inner
+    first = tuple(FieldLayout(field, 8 * at, 8, IntType(8)) for at, field in enumerate(HEADERS[target.kind]))
+    element = FieldLayout("entry", 16, inner.size, StructType(inner.name))
+    return StructLayout("block", 16 + inner.size, 1, True, (*first, element))
 
 
 def _named(layout: Layout, text: str) -> StructLayout | None:
@@ -144,6 +150,4 @@ def _value(
 
 
 def _at_zero(field: FieldLayout) -> FieldLayout:
-    from devstate.frozen import replace
-
     return replace(field, offset=0)

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from devstate.frozen import frozen
 
 TYPE_CHECKING = False
@@ -73,17 +75,18 @@ def meaning(cell: Cell, value: object) -> str:
 
 
 def stands_for(cell: Cell, wrote: Sequence[Cell]) -> str:
-    """What of the writer's fields stands in a cell, as an expression in C; ``unused bytes`` where nobody wrote."""
+    """What of the writer's fields (in the order of memory) stands in a cell, as an expression in C; ``unused bytes`` where nobody wrote."""
     low, high = cell.bits
     parts = []
-    for each in wrote:
+    for each in wrote[max(bisect_right(wrote, low, key=lambda other: other.bits[0]) - 1, 0) :]:
         start, end = each.bits
-        first, last = max(low, start), min(high, end)
-        if first < last and each.role != "gap":
-            parts.append(_part(cell, each, (low, high), (start, end), (first, last)))
+        if start >= high:
+            break
+        if max(low, start) < min(high, end) and each.role != "gap":
+            parts.append(_part(cell, each, (low, high), (start, end), (max(low, start), min(high, end))))
     if not parts:
         return "unused bytes"
-    shown = " | ".join(parts[:PARTS_MAX])
+    shown = (" | " if cell.order is not None else ", ").join(parts[:PARTS_MAX])
     return shown if len(parts) <= PARTS_MAX else f"{shown} and {len(parts) - PARTS_MAX} more"
 
 

@@ -35,6 +35,9 @@ READERS = 2
 ARMS_MAX = 16
 """Arms of a union that are written in turn until one shows harm."""
 
+READS_MAX = 64
+"""Fields that a witness lists: a row of thousands is no better proof."""
+
 SIZE_MAX = 1 << 20
 """Bytes of a witness: an area of the largest limit upstream has."""
 
@@ -115,7 +118,7 @@ class Reading:
         tags = Tags(self.writer.layout, self.reader.layout, self.back, plain=self.plain, open_count=self.counts[0], arm=self.arm)
         for cell in cells:
             self.wrote[cell.path] = cell, tags.put(data, cell, self.writer.struct, self.reader.struct)
-        return bytes(data), cells
+        return bytes(data), sorted(cells, key=lambda cell: cell.bits)
 
     def cells(self) -> Iterator[Cell]:
         """What the reader looks at."""
@@ -162,10 +165,12 @@ def _judged(cell: Cell, source: tuple[Cell, object] | None, data: bytes, cells: 
             wrong = there[: len(source[1])] != source[1][: len(there)] or any(rest) or bool(rest and not newer)
         end = f"{len(there)} bytes, then the end" if there else "behind the last byte"
         return (Outcome.MISREAD if wrong else Outcome.SHORT), Read(cell.path, wrote, "nothing", end)
-    shown, stands = value_text(cell, got), stands_for(cell, cells)
+    shown = value_text(cell, got)
     if source is None:
         harmless = newer and not (any(got) if isinstance(got, bytes) else got)
-        return (Outcome.OK if harmless else Outcome.MISREAD), Read(cell.path, None, shown, stands)
+        return (Outcome.OK, Read(cell.path, None, shown)) if harmless else (
+            Outcome.MISREAD, Read(cell.path, None, shown, stands_for(cell, cells))
+        )  # fmt: skip
     same = got == source[1] and meaning(cell, got) == meaning(source[0], source[1])
     if isinstance(got, bytes) and isinstance(source[1], bytes) and len(got) > len(source[1]):
         rest = got[len(source[1]) :]
@@ -176,7 +181,10 @@ def _judged(cell: Cell, source: tuple[Cell, object] | None, data: bytes, cells: 
         return Outcome.MISREAD, Read(cell.path, f"{wrote}, {words[1]}", f"{shown}, {words[0]}")
     if same and cell.order is not None and _width(cell) != _width(source[0]):
         return Outcome.MISREAD, Read(cell.path, wrote, shown, f"{source[0].path} as long as the bytes beside it are zero")
-    return (Outcome.OK if same else Outcome.MISREAD), Read(cell.path, wrote, shown, "" if stands == source[0].path else stands)
+    if same:
+        return Outcome.OK, Read(cell.path, wrote, shown)
+    stands = stands_for(cell, cells)
+    return Outcome.MISREAD, Read(cell.path, wrote, shown, "" if stands == source[0].path else stands)
 
 
 def _width(cell: Cell) -> int:
@@ -242,7 +250,7 @@ def _relevant(change: Change, parsed: Parse) -> tuple[Read, ...]:
     harmful = [read for read, outcome in zip(parsed.reads, parsed.harm, strict=True) if outcome]
     names = {change.field, *change.folded, *(each.name for each in (change.old_field, change.new_field) if each is not None)}
     own = [read for read in harmful if _named(read.field, names)]
-    return tuple(own or harmful)
+    return tuple((own or harmful)[:READS_MAX])
 
 
 def _named(path: str, names: Iterable[str | None]) -> bool:

@@ -59,15 +59,15 @@ def spot(finding: Mapping[str, Any]) -> str:
 
 def text(document: Document, stream: TextIO) -> None:
     """Write lines, in the manner of compilers; the verdict and the advice come last."""
-    last: list[str] = []
+    shown: list[list[str]] = []
     for finding in document["findings"]:
         head = [each for each in (spot(finding), finding["subject"]) if each]
         rule = f"{finding['severity']}[{finding['rule']} {finding['name']}]"
         stream.write(printable(": ".join([*head, f"{rule}: {finding['message']}{_outcomes(finding)}"])) + "\n")
         proof = list(witness_lines(finding))
-        for line in proof if proof != last else ["the same bytes"] if proof else []:
+        for line in proof if not proof or proof not in shown else ["(the proof is above)"]:
             stream.write(f"    {printable(line)}\n")
-        last = proof or last
+        shown += [proof] if proof else []
     stream.write(printable(verdict_line(document)) + "\n")
     for missing in document["missing"]:
         stream.write(f"incomplete: {printable(missing)}\n")
@@ -93,7 +93,8 @@ def witness_lines(finding: Mapping[str, Any]) -> Iterable[str]:
     for each in witness["reads"][:READS_MAX]:
         wrote = "" if each["wrote"] is None else f" ({each['wrote']} was written)"
         stands = f", which is {each['is']}" if each["is"] else ""
-        yield f"{each['field']} reads {each['reads']}{stands}{wrote}"
+        nothing = each["reads"] == "nothing"
+        yield f"{each['field']} is {each['is']}{wrote}" if nothing else f"{each['field']} reads {each['reads']}{stands}{wrote}"
     if len(witness["reads"]) > READS_MAX:
         yield f"and {len(witness['reads']) - READS_MAX} fields more"
 
