@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""``python -m tests.rehearsal.soak [COUNT] [SEED]``: random machines with random faults; not one wrong restore. `make soak` runs 1,000.
+
+Prints a table of how they ended. Exit status 1 when something was wrong: then the scenario and the fault are printed, to be tried again.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+
+from devstate.rehearsal.faults import Tried, ends_of, faults_of
+from devstate.rehearsal.run import Fault, run
+from devstate.rehearsal.scenario import DevicePlan, Scenario
+
+
+def machine(chance: random.Random) -> Scenario:
+    """Any tree of up to eight devices, drivers that can be upgraded, one or two jumps."""
+    hops = chance.choice([1, 1, 2])
+    devices: list[DevicePlan] = []
+    for number in range(chance.randrange(9)):
+        parent = chance.choice([None, *[each.name for each in devices]])
+        versions = sorted(chance.choice([1, 2]) for _ in range(hops + 1))
+        slots = chance.choice([0, 1, 64, 100, 500])
+        devices.append(DevicePlan(f"device{number}", parent, slots, tuple(versions), chance.random() < 0.9, chance.random() < 0.9))
+    kernels = tuple(chance.choice(["7.2", "7.3"]) for _ in range(hops + 1))
+    jump, budgets = chance.choice(["exec", "kill"]), (("prepare", 2_000_000_000), ("freeze", 1_000_000_000))
+    sessions, seed = chance.choice([0, 0, 40]), chance.getrandbits(32)
+    return Scenario("soak", kernels, jump, 8 << 20, chance.randint(1, 4), tuple(devices), budgets, seed, sessions)
+
+
+def fault(chance: random.Random, scenario: Scenario) -> Fault:
+    """Any fault, or none; three of ten are bytes that flip, somewhere in the handover that this very machine writes."""
+    if chance.random() < 0.3:
+        structures = run(scenario, looks=True).structures
+        return chance.choice([each for each in faults_of(scenario, structures) if each.how == "flip"])
+    return chance.choice([Fault("none"), *faults_of(scenario)])
+
+
+def main(arguments: list[str]) -> int:
+    """Run COUNT jumps."""
+    count, seed = (int(arguments[at]) if len(arguments) > at else default for at, default in ((0, 1000), (1, 1)))
+    chance, ended, wrong = random.Random(seed), Counter[tuple[str, str]](), 0
+    for _ in range(count):
+        scenario = machine(chance)
+        ordered = fault(chance, scenario)
+        tried = Tried(ordered, ends_of(ordered, scenario), run(scenario, ordered))
+        ended[tried.fault.how, tried.result.ended] += 1
+        if not tried.right:
+            wrong += 1
+            print(f"WRONG: {scenario}\n  {tried.fault!r}: {tried.result.ended}, {tried.result.failures}, {tried.result.wrong}", flush=True)
+    for (how, end), times in sorted(ended.items()):
+        print(f"{how:10} {end:10} {times:6}")
+    print(f"{count} jumps, {wrong} wrong")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
