@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="where to write it; .msgpack makes it msgpack (default: JSON to stdout)"
     )
+    parser.add_argument("--c", action="store_true", help="write C that places the manifest in an ELF section of a build")
     parser.add_argument("--name", metavar="NAME", help="what to call the build")
     parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="a file or package with schemas of your own")
 
@@ -35,7 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     manifest = open_manifest(arguments.build, open_registry(arguments.schemas))
     if arguments.name is not None:
         manifest = replace(manifest, name=arguments.name)
-    if arguments.output.endswith(".msgpack"):
+    if arguments.c:
+        from devstate.compat.manifest_c import to_c
+
+        data = to_c(manifest).encode()
+    elif arguments.output.endswith(".msgpack"):
         import msgpack
 
         data = msgpack.packb(to_dict(manifest))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from devstate.errors import BtfError, UsageError
 from devstate.frozen import frozen
-from devstate.layout.model import Environment
+from devstate.layout.model import Environment, NodeLayout
 from devstate.memory.zstd import decompress, is_zstd
 from devstate.source.btf import Btf
 from devstate.source.elf import section
@@ -72,6 +72,8 @@ def read_build(path: str, registry: Registry) -> Build:
             names.append(name)
     if btf is not None:
         names += [name for name in _unnamed(registry) if _present(registry.layout(name, Environment()), btf)]
+        names += _carriers(registry, btf)
+    names += _chosen(registry, strings)
     for compatible in sorted({registry.summaries[name].compatible or "" for name in registry.summaries}):
         known = registry.names(compatible) if compatible else []
         roots = {registry.layout(name, Environment()).root for name in known}
@@ -115,6 +117,28 @@ def _unnamed(registry: Registry) -> list[str]:
         for name, summary in registry.summaries.items()
         if summary.compatible is None and (summary.found_by or "").startswith("KHO subtree")
     ]
+
+
+def _carriers(registry: Registry, btf: Btf) -> list[str]:
+    """The struct by which an x86 boot hands over the root: of its forms the one whose fields these are."""
+    forms: dict[str, list[tuple[int, str]]] = {}
+    for name, summary in registry.summaries.items():
+        layout = registry.layout(name, Environment()) if (summary.found_by or "").startswith("setup_data") else None
+        if layout is None or summary.status != "mainline" or not isinstance(layout.root, str) or not _present(layout, btf):
+            continue
+        members = {member.path for member in btf.structs(layout.root)[0].members}
+        forms.setdefault(layout.root, []).append((sum(field.name in members for field in layout.struct().fields), name))
+    return [max(each, key=lambda form: form[0])[1] for each in forms.values()]
+
+
+def _chosen(registry: Registry, strings: bytes) -> list[str]:
+    """The devicetree properties that hand over the root, where the kernel looks for all of them."""
+    found = []
+    for name, summary in registry.summaries.items():
+        root = registry.layout(name, Environment()).root if summary.found_by == "/chosen" and summary.status == "mainline" else None
+        if isinstance(root, NodeLayout) and root.properties and all(_holds(strings, field.name) for field in root.properties):
+            found.append(name)
+    return found
 
 
 def _present(layout: Layout, btf: Btf) -> bool:

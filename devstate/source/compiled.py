@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from devstate.layout.registry import Registry
 
 ELF = b"\x7fELF"
+BANNER = b"Linux version "
+"""What a kernel's data has, and a module's has not."""
 
 
 def open_compiled(
@@ -37,7 +39,7 @@ def open_compiled(
 
     UsageError when it cannot be read or has no such type; BtfError, DwarfError and LimitError for what is malformed.
     """
-    data = _read(path)
+    data = read_compiled(path)
     is_elf = bytes(data[:4]) == ELF
     if is_elf and not has_section(data, ".BTF"):
         from devstate.source.dwarf import open_dwarf
@@ -49,7 +51,7 @@ def open_compiled(
     if type_name is not None:
         formats: tuple[Layout, ...] = (bare(type_name, type_name, btf_structs(btf, [type_name]), environment, path),)
         return Declared(path, "build", environment, formats, ((type_name, Location(path)),))
-    if is_elf and b"Linux version " not in strings:
+    if is_elf and BANNER not in strings:
         names = {*btf.names("struct"), *btf.names("union"), *(name for name in btf.names("typedef") if _is_nameless(btf, name))}
         structs = btf_structs(btf, [name for name in sorted(names) if len(btf.find(name)) == 1])
         return Declared(path, "object", environment, (bare(REST, "", structs, environment, path),))
@@ -62,7 +64,12 @@ def open_compiled(
     return Declared(path, "build", environment, formats, tuple((each.name, Location(path)) for each in formats), missing)
 
 
-def _read(path: str) -> memoryview:
+def is_kernel(data: memoryview) -> bool:
+    """Whether an ELF file is a kernel with BTF."""
+    return bytes(data[:4]) == ELF and has_section(data, ".BTF") and BANNER in build_strings(data)
+
+
+def read_compiled(path: str) -> memoryview:
     """The bytes of a file, mapped where they are as they should be. UsageError when it cannot be read."""
     import mmap
 

@@ -81,7 +81,7 @@ def test_real_kernels(captures: Path) -> None:
     for version in ("7.2", "7.3"):
         build = read_build(str(captures / f"vmlinux-{version}.reduced.zst"), REGISTRY)
         assert build.release is not None and build.release.startswith(f"{version}.")
-        assert ((), {"kho-v4", "luo-v5", "memblock-v1", "memfd-v2", "kexec-metadata"}) == (build.missing, {*build.names})
+        assert ((), {"kho-v4", "luo-v5", "memblock-v1", "memfd-v2", "kexec-metadata", "kho-data"}) == (build.missing, {*build.names})
         builds[version] = build_manifest(REGISTRY, version, build.release, build.names, build.missing)
     for old, new in (("7.2", "7.3"), ("7.3", "7.2")):
         prediction = predict(builds[old], builds[new], REGISTRY)
