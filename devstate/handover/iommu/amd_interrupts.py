@@ -58,7 +58,7 @@ def _table(reader: TableReader, pa: int, bits: int, sources: tuple[int, ...], wi
     path = f"interrupt table of {first >> 8:02x}:{first >> 3 & 31:02x}.{first & 7}"
     entries = reader.entries("amd-remapped-irte" if wide else "amd-irte", pa, 1 << bits, path)
     read = _wide_entries if wide else _narrow_entries
-    found = sorted(reader.metered(read(reader, entries, path)), key=lambda each: each.index)
+    found = sorted(reader.metered(read(reader, entries, path), path), key=lambda each: each.index)
     return InterruptTable(pa, 1 << bits, 16 if wide else 4, sources, extended, tuple(found))
 
 

@@ -83,13 +83,14 @@ def _root(kind: str, root: int | None, registers: dict[str, int]) -> int:
 
 def _vtd(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
     parts.mode = vtd.mode_of(reader, root, registers, parts.assumed)
-    parts.devices = sorted(reader.metered(vtd.read_devices(reader, root, parts.mode)), key=lambda device: (device.source_id, device.pasid))
+    found = reader.metered(vtd.read_devices(reader, root, parts.mode), "devices")
+    parts.devices = sorted(found, key=lambda device: (device.source_id, device.pasid))
     parts.interrupts = vtd_interrupts.read_interrupts(reader, registers, parts.assumed)
 
 
 def _amd(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
     entries = amd.device_entries(reader, root, registers, parts.assumed)
-    parts.devices = list(reader.metered(amd.read_devices(reader, entries)))
+    parts.devices = list(reader.metered(amd.read_devices(reader, entries), "devices"))
     parts.runs = amd.read_runs(entries)
     parts.interrupts = amd_interrupts.read_interrupts(reader, entries, registers, parts.assumed)
     formats = {device.format for device in parts.devices}
@@ -100,7 +101,7 @@ def _smmuv3(reader: TableReader, root: int, registers: dict[str, int], parts: _P
     form = smmu.form_of(reader, root, registers, parts.assumed)
     parts.mode = f"stream table 2-level split {form[2]}" if form[0] == smmu.TWO_LEVELS else "stream table linear"
     for base, entries in smmu.stream_tables(reader, root, form):
-        parts.devices += reader.metered(smmu.read_devices(reader, base, entries))
+        parts.devices += reader.metered(smmu.read_devices(reader, base, entries), "devices")
         parts.runs += smmu.read_runs(base, entries)
 
 

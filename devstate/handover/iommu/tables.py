@@ -22,7 +22,7 @@ from devstate.codec.decode import decode
 from devstate.errors import UsageError
 from devstate.finding import Finding, Location, Severity
 from devstate.frozen import frozen
-from devstate.handover.iommu.model import Device, InterruptEntry, UnitTable
+from devstate.handover.iommu.model import UnitTable
 from devstate.layout.model import Environment
 from devstate.pagetable.table import PageTable
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from devstate.layout.registry import Registry
     from devstate.memory import PhysMemory
 
-    Found = TypeVar("Found", Device, InterruptEntry)
+    Found = TypeVar("Found")
 
 EXTRA = 1 << 23
 """Bytes that count beyond as many as the memory has: 32768 functions may share what is in one small table."""
@@ -158,7 +158,7 @@ class TableReader:
             self.find("iommu-table-conflict", "one address is used as two kinds of tables", pa, path, expected=kind, found=name)
         return self.may_go_on(pa, path)
 
-    def may_go_on(self, pa: int, path: str) -> bool:
+    def may_go_on(self, pa: int | None, path: str) -> bool:
         """Whether there is something left of the budget. A finding the first time that there is not."""
         if self.left <= 0 and not self._over:
             self._over = True
@@ -172,10 +172,10 @@ class TableReader:
                 return
             yield row
 
-    def metered(self, found: Iterable[Found]) -> Iterator[Found]:
+    def metered(self, found: Iterable[Found], path: str) -> Iterator[Found]:
         """These results, as long as there is something left of the budget."""
         for each in found:
-            if not self.may_go_on(each.pa, "devices" if isinstance(each, Device) else "interrupt entries"):
+            if not self.may_go_on(None, path):
                 return
             self.left -= ROW
             yield each

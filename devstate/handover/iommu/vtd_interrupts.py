@@ -36,8 +36,8 @@ def read_interrupts(reader: TableReader, registers: dict[str, int], assumed: lis
     kinds = remapped.columns["posted"] != 0
     reader.check(remapped, used & live & ~kinds, PATH)
     reader.check(posted, used & live & kinds, PATH)
-    entries = list(reader.metered(_remapped(row) for row in remapped.rows(used & ~kinds)))
-    entries += reader.metered(_posted(row) for row in posted.rows(used & kinds))
+    entries = list(reader.metered((_remapped(row) for row in remapped.rows(used & ~kinds)), PATH))
+    entries += reader.metered((_posted(row) for row in posted.rows(used & kinds)), PATH)
     entries.sort(key=lambda entry: entry.index)
     return (InterruptTable(pa, count, 16, None, bool(register & EIME), tuple(entries)),)
 
