@@ -41,8 +41,8 @@ def run() -> list[Row]:
         }
     )
     return [
-        at_most("folios, decode and check into reused columns, to memcpy", seconds["reused"] / seconds["memcpy"], "x", must=3, aim=0.85),
-        at_most("folios, check only, to memcpy", seconds["check"] / seconds["memcpy"], "x", aim=0.55),
+        at_most("folios, decode and check into reused columns, to memcpy", seconds["reused"] / seconds["memcpy"], "x", must=0.85),
+        at_most("folios, check only, to memcpy", seconds["check"] / seconds["memcpy"], "x", must=0.55),
         at_most("folios, decode and check into fresh columns, to memcpy", seconds["fresh"] / seconds["memcpy"], "x"),
         at_most("memcpy of the records", seconds["memcpy"] * 1e3, "ms"),
     ]

@@ -17,6 +17,25 @@
 /* Output that is larger than this goes around the caches: it would only push the input out of them. */
 #define STREAM_RECORDS (UINT64_C(1) << 18)
 
+/*
+ * The first word of a record is a pair of bit-fields, which compilers for big-endian machines begin with the highest bit: there the page
+ * frame number is above the flags.
+ */
+static inline bool is_big(int swap)
+{
+	return (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) != !!swap;
+}
+
+static inline uint64_t pfn_of(uint64_t word, int swap)
+{
+	return is_big(swap) ? word >> (64 - PFN_BITS) : word & PFN_MASK;
+}
+
+static inline uint64_t flags_of(uint64_t word, int swap)
+{
+	return is_big(swap) ? word & ~(~UINT64_C(0) << (64 - PFN_BITS)) : word >> PFN_BITS;
+}
+
 struct columns {
 	uint64_t *pfn;
 	uint16_t *flags;
@@ -26,14 +45,14 @@ struct columns {
 /* before is the index of the record before the first one; first says that there is none. */
 static bool any_fault(const uint8_t *at, size_t count, const struct ds_folio_rules *rules, uint64_t before, bool first)
 {
-	uint64_t bad_flags = ~(uint64_t)rules->known_flags << PFN_BITS, wrong = 0;
+	uint64_t bad_flags = ~(uint64_t)rules->known_flags, wrong = 0;
 	int swap = (int)rules->swap;
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t word = load64_of(at + RECORD * i, swap), index = load64_of(at + RECORD * i + 8, swap);
-		uint64_t pfn = word & PFN_MASK;
+		uint64_t pfn = pfn_of(word, swap);
 
-		wrong |= (word & bad_flags) | (pfn == 0) | (pfn >= rules->pfn_limit) | (index >= rules->index_limit) |
+		wrong |= (flags_of(word, swap) & bad_flags) | (pfn == 0) | (pfn >= rules->pfn_limit) | (index >= rules->index_limit) |
 			 (index <= before && !(first && i == 0));
 		before = index;
 	}
@@ -43,13 +62,15 @@ static bool any_fault(const uint8_t *at, size_t count, const struct ds_folio_rul
 static void count_faults(const uint8_t *at, size_t count, const struct ds_folio_rules *rules, uint64_t before, uint64_t number,
 			 struct ds_folio_faults *ret)
 {
+	int swap = (int)rules->swap;
+
 	for (size_t i = 0; i < count; i++, number++) {
-		uint64_t word = load64_of(at + RECORD * i, (int)rules->swap);
-		uint64_t index = load64_of(at + RECORD * i + 8, (int)rules->swap), pfn = word & PFN_MASK;
+		uint64_t word = load64_of(at + RECORD * i, swap);
+		uint64_t index = load64_of(at + RECORD * i + 8, swap), pfn = pfn_of(word, swap);
 		const bool wrong[DS_FOLIO_FAULTS] = {
 			[DS_FOLIO_PFN_ZERO] = pfn == 0,
 			[DS_FOLIO_PFN_LIMIT] = pfn >= rules->pfn_limit,
-			[DS_FOLIO_FLAGS] = word >> PFN_BITS & ~(uint64_t)rules->known_flags,
+			[DS_FOLIO_FLAGS] = flags_of(word, swap) & ~(uint64_t)rules->known_flags,
 			[DS_FOLIO_INDEX_LIMIT] = index >= rules->index_limit,
 			[DS_FOLIO_INDEX_ORDER] = number && index <= before,
 		};
@@ -67,8 +88,8 @@ static void split(const uint8_t *at, size_t count, int swap, const struct column
 	for (size_t i = 0; i < count; i++) {
 		uint64_t word = load64_of(at + RECORD * i, swap);
 
-		to->pfn[number + i] = word & PFN_MASK;
-		to->flags[number + i] = (uint16_t)(word >> PFN_BITS);
+		to->pfn[number + i] = pfn_of(word, swap);
+		to->flags[number + i] = (uint16_t)flags_of(word, swap);
 		to->index[number + i] = load64_of(at + RECORD * i + 8, swap);
 	}
 }

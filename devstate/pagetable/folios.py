@@ -6,6 +6,9 @@ and held equal to the C core by the tests.
 
     0   u64   page frame number, bits 0-51; flags, bits 52-63
     8   u64   index: page offset in the file, ascending
+
+Number and flags are C bit-fields: compilers for big-endian machines begin them with the highest bit, so that there the number is in bits
+12-63 and the flags are below it.
 """
 
 from __future__ import annotations
@@ -81,9 +84,11 @@ def decode(records: memoryview, byteorder: Literal["little", "big"]) -> Folios:
     from array import array
 
     pfn, flags, index = array("Q"), array("H"), array("Q")
-    for word, offset in struct.iter_unpack("<QQ" if byteorder == "little" else ">QQ", records):
-        pfn.append(word & (1 << _PFN_BITS) - 1)
-        flags.append(word >> _PFN_BITS)
+    little = byteorder == "little"
+    pfn_shift, flags_shift = (0, _PFN_BITS) if little else (64 - _PFN_BITS, 0)
+    for word, offset in struct.iter_unpack("<QQ" if little else ">QQ", records):
+        pfn.append(word >> pfn_shift & (1 << _PFN_BITS) - 1)
+        flags.append(word >> flags_shift & (1 << 64 - _PFN_BITS) - 1)
         index.append(offset)
     return Folios(memoryview(pfn), memoryview(flags), memoryview(index))
 

@@ -7,6 +7,12 @@
 
 #define RECORD 16
 
+/* The flags and the page frame number of a first word; of the other byte order (that of big machines, on ours) the number is above. */
+static uint64_t word_of(uint64_t pfn, uint64_t flags, uint32_t swap)
+{
+	return swap ? pfn << 12 | flags : flags << 52 | pfn;
+}
+
 static void expect(const uint8_t *records, size_t count, const struct ds_folio_rules *rules, struct ds_folio_faults *ret)
 {
 	uint64_t before = 0;
@@ -14,8 +20,8 @@ static void expect(const uint8_t *records, size_t count, const struct ds_folio_r
 	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; i < count; i++) {
 		uint64_t word = get64(records + RECORD * i, rules->swap), index = get64(records + RECORD * i + 8, rules->swap);
-		uint64_t pfn = word << 12 >> 12;
-		bool wrong[DS_FOLIO_FAULTS] = { pfn == 0, pfn >= rules->pfn_limit, word >> 52 & ~(uint64_t)rules->known_flags,
+		uint64_t pfn = rules->swap ? word >> 12 : word << 12 >> 12, flags = rules->swap ? word & 0xfff : word >> 52;
+		bool wrong[DS_FOLIO_FAULTS] = { pfn == 0, pfn >= rules->pfn_limit, flags & ~(uint64_t)rules->known_flags,
 						index >= rules->index_limit, i && index <= before };
 
 		for (int fault = 0; fault < DS_FOLIO_FAULTS; fault++) {
@@ -42,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	own = input.left / RECORD;
 	count = own + filling;
 	for (size_t i = 0; i < filling; i++) {
-		put64(records + RECORD * i, 1 | UINT64_C(3) << 52, rules.swap);
+		put64(records + RECORD * i, word_of(1, 3, rules.swap), rules.swap);
 		put64(records + RECORD * i + 8, i, rules.swap);
 	}
 	if (own)
@@ -53,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(ds_folios_decode(records, count, &rules, pfn, flags, index, &found) == DS_OK);
 	HOLDS(!memcmp(&expected, &found, sizeof(found)));
 	for (size_t i = 0; i < count; i++) {
-		HOLDS((pfn[i] | (uint64_t)flags[i] << 52) == get64(records + RECORD * i, rules.swap));
+		HOLDS(word_of(pfn[i], flags[i], rules.swap) == get64(records + RECORD * i, rules.swap));
 		HOLDS(index[i] == get64(records + RECORD * i + 8, rules.swap));
 	}
 	free(records);

@@ -20,7 +20,9 @@ from .trees import byteorders
 
 def record(pfn: int, flags: int, index: int, byteorder: Literal["little", "big"] = "little") -> bytes:
     """The 16 bytes of one record."""
-    return struct.pack("<QQ" if byteorder == "little" else ">QQ", pfn | flags << 52, index)
+    if byteorder == "big":  # bit-fields begin with the highest bit there
+        return struct.pack(">QQ", pfn << 12 | flags, index)
+    return struct.pack("<QQ", pfn | flags << 52, index)
 
 
 def columns(made: Folios) -> tuple[list[int], list[int], list[int]]:
