@@ -45,14 +45,19 @@ def compile_all() -> None:
         compileall.compile_dir(str(ROOT / folder), quiet=1)
 
 
-def race(commands: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[str, float]:
-    """The median seconds of each command from start to exit, all taking turns, after one round that is not counted."""
+def race(commands: Mapping[str, Sequence[str]], rounds: int = ROUNDS, statuses: Sequence[int] = (0,)) -> dict[str, float]:
+    """The median seconds of each command from start to exit, all taking turns, after one round that is not counted.
+
+    CalledProcessError for an exit status that is none of ``statuses``.
+    """
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds + 1):
         for name, words in commands.items():
             start = time.perf_counter()
-            subprocess.run(words, stdout=subprocess.DEVNULL, check=True, cwd=os.path.expanduser("~"))
+            ended = subprocess.run(words, stdout=subprocess.DEVNULL, check=False, cwd=os.path.expanduser("~"))
             times[name].append(time.perf_counter() - start)
+            if ended.returncode not in statuses:
+                raise subprocess.CalledProcessError(ended.returncode, words)
     return {name: median(each[1:]) for name, each in times.items()}
 
 

@@ -78,12 +78,19 @@ def report_of(arguments: argparse.Namespace) -> Report:
     from devstate.cli.policies import held, jobs_of, restricted, under_policy
     from devstate.cli.sources import open_in_all, paired
     from devstate.compat.examine import examine, joined
+    from devstate.frozen import replace
 
     registry = open_registry(arguments.schemas)
     environments = environments_of(arguments)
     opened: dict[str, list[Declared]] = {}
     reports, sides = [], []
     for job in jobs_of(arguments):
+        quick = None if job.pair is not None or arguments.type is not None else unchanged(job.old, job.new, environments, arguments)
+        if quick is not None:
+            (old, new), same = quick
+            report = examine(paired(old, new), direction=arguments.direction, registry=registry)
+            reports.append(replace(report, compared=(*report.compared, *((name, name) for name in same))))
+            continue
         for word in (job.old, job.new):
             if word not in opened:
                 opened[word] = open_in_all(word, environments, registry, arguments.type)
@@ -94,6 +101,18 @@ def report_of(arguments: argparse.Namespace) -> Report:
         reports.append(held(report, job, arguments.window, registry))
         sides += pairs
     return under_policy(reports[0] if len(reports) == 1 else joined(reports), arguments, sides)
+
+
+def unchanged(
+    old: str, new: str, environments: list[Environment], arguments: argparse.Namespace
+) -> tuple[tuple[list[Declared], list[Declared]], tuple[str, ...]] | None:
+    """What of two directories of baselines is to be compared, where no policy asks about the rest; see changed_only()."""
+    from devstate.cli.unchanged import changed_only
+    from devstate.compat.policy_file import find_policy
+
+    if arguments.config is not None or arguments.waivers or find_policy() is not None:
+        return None
+    return changed_only(old, new, environments)
 
 
 def environments_of(arguments: argparse.Namespace) -> list[Environment]:

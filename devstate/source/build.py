@@ -62,7 +62,7 @@ def read_build(path: str, registry: Registry) -> Build:
         missing.append(f"no BTF, so layouts are not checked: {error.message}")
     if not texts:
         missing.append("no section with strings")
-    strings = b"\0".join(texts)
+    strings = Strings(b"\0".join(texts))
     names = []
     for name, summary in registry.summaries.items():
         if summary.compatible is None or not _holds(strings, summary.compatible):
@@ -80,12 +80,33 @@ def read_build(path: str, registry: Registry) -> Build:
         declared = btf is None or any(isinstance(root, str) and btf.structs(root) for root in roots)
         if known and declared and _holds(strings, compatible) and not {*known} & {*names}:
             missing.append(f"the string {compatible} is there, with structs that no schema of it has")
-    return Build(_release(strings), tuple(names), tuple(missing))
+    return Build(_release(strings.data), tuple(names), tuple(missing))
 
 
-def _holds(strings: bytes, text: str) -> bool:
+class Strings:
+    """The strings of a build. Its words are looked up once: a search for each of a hundred names is what a manifest would wait for."""
+
+    WORD = rb"\b[a-z][\w;,\-]{2,63}+\0"
+
+    def __init__(self, data: bytes) -> None:
+        import re
+
+        self.data = data
+        self.words = {word[:-1] for word in re.findall(self.WORD, data)}
+
+    def may_hold(self, text: bytes) -> bool:
+        """Whether a word is there; True for a text that is no such word, which nobody has looked for yet."""
+        import re
+
+        return text in self.words or re.fullmatch(self.WORD, text + b"\0") is None
+
+
+def _holds(strings: Strings, text: str) -> bool:
     """Whether ``text`` stands there by itself, up to a NUL: in a char array it may follow any bytes, but no letters of another word."""
-    wanted = text.encode() + b"\0"
+    return strings.may_hold(text.encode()) and _stands(strings.data, text.encode() + b"\0")
+
+
+def _stands(strings: bytes, wanted: bytes) -> bool:
     at = strings.find(wanted)
     while at > 0 and (strings[at - 1 : at].isalnum() or strings[at - 1] in b"-_;,"):
         at = strings.find(wanted, at + 1)
@@ -131,7 +152,7 @@ def _carriers(registry: Registry, btf: Btf) -> list[str]:
     return [max(each, key=lambda form: form[0])[1] for each in forms.values()]
 
 
-def _chosen(registry: Registry, strings: bytes) -> list[str]:
+def _chosen(registry: Registry, strings: Strings) -> list[str]:
     """The devicetree properties that hand over the root, where the kernel looks for all of them."""
     found = []
     for name, summary in registry.summaries.items():
