@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
 
-BASELINE_MAX = 64 << 20
-"""Bytes of one baseline: a thousand times the largest."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
@@ -42,13 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, and for update write; 1 when something is not as committed, or may not change. Errors as open_source()."""
     from devstate.cli.command import FINDINGS, OK
     from devstate.cli.lint import write
-    from devstate.compat.committed import GONE, NEW, TEXTS, entries, findings
+    from devstate.compat.committed import GONE, NEW, TEXTS, entries, findings, read_committed
     from devstate.finding import Severity
 
     found: list[Linted] = []
     count = 0
     for word, folder in _places(arguments):
-        made = entries(_declared(word), _committed(folder))
+        made = entries(_declared(word), read_committed(folder))
         _known(made, arguments.accept)
         count += sum(each.state != GONE for each in made)
         wrong = {each.name: tuple(findings(each, folder, each.name in arguments.accept)) for each in made}
@@ -66,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _places(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     """Each source with the folder of its baselines. UsageError when nobody can know where that is."""
+    from devstate.compat.committed import folder_of
+
     words = [*arguments.path, *arguments.schemas]
     if not words:
         import devstate_schemas
@@ -77,8 +76,7 @@ def _places(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     for word in words:
         if arguments.baselines is None and not os.path.exists(word):
             raise UsageError(f"{word}: no such file or directory; or say with --baselines where the baselines are")
-        beside = word if os.path.isdir(word) else os.path.dirname(word) or "."
-        made.append((word, arguments.baselines or os.path.normpath(os.path.join(beside, "baselines"))))
+        made.append((word, arguments.baselines or folder_of(word)))
     return made
 
 
@@ -92,16 +90,6 @@ def _declared(word: str) -> list[Declared]:
         if each.missing:
             raise UsageError(f"{word}: {each.missing[0]}; a baseline is of everything")
     return found
-
-
-def _committed(folder: str) -> dict[str, bytes]:
-    """The baselines of a folder, bytes by file; none when there is no folder."""
-    made = {}
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if name.endswith(".json"):
-            with open(os.path.join(folder, name), "rb") as file:
-                made[name] = file.read(BASELINE_MAX)
-    return made
 
 
 def _known(made: tuple[Entry, ...], accepted: list[str]) -> None:

@@ -57,7 +57,7 @@ def _run(arguments: list[str]) -> int:
         return OK
     module = load(verb)
     if rest and rest[0] in getattr(module, "VERBS", ()):  # a verb that has verbs of its own: `pt walk` is in pt_walk
-        module = __import__(f"devstate.cli.{verb}_{rest[0]}", fromlist=["run"])
+        module = __import__(f"devstate.cli.{verb}_{rest[0].replace('-', '_')}", fromlist=["run"])
         verb, rest = f"{verb} {rest[0]}", rest[1:]
     command: list[str] = []
     if getattr(module, "RUNS", False) and "--" in rest:  # a verb that runs a command: what is behind -- is not ours to parse

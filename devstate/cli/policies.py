@@ -71,6 +71,9 @@ def under_policy(report: Report, arguments: argparse.Namespace, sides: Sequence[
 def jobs_of(arguments: argparse.Namespace) -> list[Job]:
     """What the options ask for: each --against, and each promise of --window that still holds. UsageError when that is nothing, or
     when the new side is missing."""
+    given: list[Job] | None = getattr(arguments, "jobs", None)  # a verb that knows itself what to compare
+    if given is not None:
+        return given
     jobs = [Job(word, arguments.new or "") for word in arguments.against]
     if arguments.window is not None:
         from devstate.compat.window import open_window
