@@ -75,11 +75,15 @@ class Reading:
     def errors(self, unit: cindex.TranslationUnit, top: list[Cursor]) -> tuple[set[int], list[list[Any]]]:
         """The lines of the main file that are wrong (macros that are no constants), and the errors that matter: a function that names
         unknown types lays nothing out."""
-        functions = [
-            (cursor.extent.start.file.name, cursor.extent.start.line, cursor.extent.end.line)
-            for cursor in top
-            if cursor.kind in (CursorKind.FUNCTION_DECL, CursorKind.VAR_DECL) and cursor.extent.start.file is not None
-        ]
+        records = {(cursor.location.file.name, cursor.location.line) for cursor in top
+                   if cursor.kind in (*RECORD_KINDS, CursorKind.ENUM_DECL) and cursor.location.file is not None}  # fmt: skip
+        functions = []
+        for cursor in top:
+            start, end = cursor.extent.start, cursor.extent.end
+            if cursor.kind in (CursorKind.FUNCTION_DECL, CursorKind.VAR_DECL) and start.file is not None:
+                name = start.file.name
+                if not any(name == file and start.line <= line <= end.line for file, line in records):
+                    functions.append((name, start.line, end.line))
         broken: set[int] = set()
         errors: list[list[Any]] = []
         for each in unit.diagnostics:

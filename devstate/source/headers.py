@@ -198,6 +198,9 @@ class WorkerComposites:
         texts, doc = field_docs(record["doc"])
         members = []
         for name, offset, width, kind, line, comment, counted in record["members"]:
+            if offset < 0:
+                where = f"{self.shown.get(record['file'], os.path.basename(record['file']))}:{line}"
+                raise HeaderError("the compiler gives no place for a member", source=where, path=f"{record['name']}.{name}")
             text = texts.get(name) or plain_comment(comment)
             members.append(Member(name, offset, value_type(kind), width, text, counted, line))
         packed = True if record["packed"] else None
