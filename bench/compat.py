@@ -110,7 +110,7 @@ def matrices() -> list[Row]:
 
 
 def busy(call: Callable[[], object], rounds: int = 5) -> float:
-    """The median seconds of processor time of a call: what else the machine does is not in it. One thread, so it is no less than the time."""
+    """The median seconds of processor time of a call in one thread: what else the machine does is not in it."""
     taken = []
     for _ in range(rounds):
         start = time.process_time()
