@@ -64,7 +64,7 @@ def _hold_struct(struct: StructLayout) -> None:
         is_open = isinstance(field.type, ArrayType) and field.type.count is None
         assert field.offset >= 0 and (is_open or field.offset + field.size <= struct.size), (struct.name, field)
         if field.width is not None:
-            assert field.shift is not None and 0 <= field.shift and field.shift + field.width <= 8 * field.size, (struct.name, field)
+            assert field.shift is not None and field.shift >= 0 and field.shift + field.width <= 8 * field.size, (struct.name, field)
 
 
 def seeds() -> Iterator[bytes]:
