@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import struct as _struct
+from itertools import chain, islice
+from operator import itemgetter
+
 from devstate.codec.decode import ELEMENTS_MAX
 from devstate.codec.piece import inside, listed, put_each
 from devstate.codec.plan import Plan, format_of, plan_of
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
 
     from devstate.codec.record import Record
     from devstate.layout.model import Layout
+
+
+BATCH = 256
+"""Records packed in one step: enough to hide what a step costs."""
 
 
 def encode(layout: Layout, value: Record | Mapping[str, Any], struct: str | None = None) -> bytes:
@@ -38,12 +46,48 @@ def encode_array(layout: Layout, struct: str | None, values: Iterable[Record | M
     """The bytes of several records, one behind the other. Errors as in :func:`encode`, with the index in the path."""
     plan = plan_of(layout, struct)
     written = []
-    for index, value in enumerate(values):
-        try:
-            written.append(_written(plan, value))
-        except EncodeError as error:
-            raise inside(error, f"{plan.struct.name}[{index}]") from None
+    rest = iter(values)
+    start = 0
+    while batch := list(islice(rest, BATCH)):
+        whole = _packed(plan, batch)
+        written += [_one(plan, start + index, value) for index, value in enumerate(batch)] if whole is None else [whole]
+        start += len(batch)
     return b"".join(written)
+
+
+def _one(plan: Plan, index: int, value: Any) -> bytes:
+    try:
+        return _written(plan, value)
+    except EncodeError as error:
+        raise inside(error, f"{plan.struct.name}[{index}]") from None
+
+
+def _packed(plan: Plan, values: list[Any]) -> bytes | None:
+    """The bytes of records or dicts, all of one kind, whose values ``struct`` takes as they are; None for all others, right or wrong.
+
+    Types and lengths are looked at column by column; struct judges the ranges of numbers itself.
+    """
+    kinds = {*map(type, values)}
+    if not plan.kinds or plan.flexible or len(kinds) != 1:
+        return None
+    rows = values
+    if kinds == {dict}:
+        if {*map(len, values)} != {len(plan.names)} or len(plan.names) < 2:
+            return None
+        try:
+            rows = list(map(itemgetter(*plan.names), values))
+        except KeyError:
+            return None
+    elif kinds != {plan.record}:
+        return None
+    for kind, size, column in zip(plan.kinds, plan.lengths, zip(*rows, strict=True), strict=True):
+        if {*map(type, column)} != {kind} or (kind is bytes and {*map(len, column)} != {size}):
+            return None
+    try:
+        order = plan.format.format[:1]
+        return _struct.pack(order + plan.codes * len(rows), *chain.from_iterable(rows))
+    except _struct.error:
+        return None
 
 
 def _written(plan: Plan, value: Any) -> bytes:

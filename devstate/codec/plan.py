@@ -32,7 +32,10 @@ class Plan(Piece):
     ``dtype`` is the numpy type of the struct, once columns were asked for.
     """
 
-    __slots__ = ("counter", "dtype", "element", "fields", "flat", "format", "layout", "names", "nested", "record", "struct", "takes")
+    __slots__ = (
+        "counter", "dtype", "element", "fields", "flat", "format", "kinds", "layout", "lengths", "names", "nested", "record", "struct",
+        "takes",
+    )  # fmt: skip
 
     def __init__(self, layout: Layout, struct: StructLayout) -> None:
         self.layout = layout
@@ -52,6 +55,9 @@ class Plan(Piece):
         self.takes = [(_bits(field, piece) if field.width is not None else piece.take, at) for field, piece, at in self.fields]
         self.flat = all(take is tuple.__getitem__ for take, _ in self.takes)
         self.take = self.take_record
+        # What struct packs without a question: these types, and bytes of these lengths. It judges the ranges of numbers itself.
+        self.kinds = tuple([int if isinstance(piece, Number) else bytes for _, piece, _ in self.fields]) if self.flat else ()
+        self.lengths = [piece.size for _, piece, _ in self.fields] if self.flat else []
         if not self.flexible and self.size != struct.size:
             raise SchemaError(f"the fields take {self.size} of {struct.size} bytes", path=struct.name)
 
