@@ -458,5 +458,6 @@ struct ds_guest_extent { u64 gpa, pa, size; u32 node; u16 owner; u8 page_shift, 
 #endif
 
 #include "iommu_structs.h"
+#include "kvm_structs.h"
 
 #endif
