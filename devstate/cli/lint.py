@@ -102,10 +102,10 @@ def linted(declared: list[Declared]) -> tuple[Linted, ...]:
     registry = open_registry([first.origin] if own else [])  # a user's schemas bring their converters
     known = frozenset(name for summary in registry.summaries.values() for name in (summary.name, summary.compatible) if name)
     found = lint(declared, registry.steps, known)
-    if first.kind == "headers" and os.path.exists(first.origin):
-        from devstate.source.claims import read_claims
+    if first.kind == "headers":
+        from devstate.source.claims import open_claims
 
-        found = merged((*found, *lint_texts(read_claims(first.origin))))
+        found = merged((*found, *lint_texts(open_claims(first.origin))))
     return found
 
 

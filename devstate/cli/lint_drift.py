@@ -34,11 +34,12 @@ def drifting(arguments: argparse.Namespace) -> tuple[tuple[Linted, ...], int, li
         for word, path in (("header", arguments.headers), ("BTF", arguments.btf))
         if path is not None
     ]
-    schema = Picture("schema", schemas_of(arguments, environment, registry, others))
+    first = schemas_of(arguments, environment, registry, others)
+    schema = Picture("schema" if first.kind in ("schemas", "baselines") else first.origin, first)
     found = [Linted(finding, (), None) for finding in drift([schema, *others])]
     for other in others:
         if not common([schema, other]):
-            missing = ds504.missing(f"the schemas and {other.declared.origin} have no struct in common", other.declared.origin)
+            missing = ds504.missing(f"{schema.declared.origin} and {other.declared.origin} have no struct in common", other.declared.origin)
             found.append(Linted(missing, ()))
     found += [Linted(finding, ()) for finding in _texts(arguments, schema.declared.formats)]
     return merged(found), len(schema.declared.formats), list(schema.declared.formats)
@@ -57,7 +58,7 @@ def schemas_of(arguments: argparse.Namespace, environment: Environment, registry
     if named:
         formats = tuple(layout for each in named for layout in each.formats)
         places = tuple(place for each in named for place in each.places)
-        return Declared(" ".join(words), "schemas", environment, formats, places)
+        return Declared(" ".join(words), named[0].kind, environment, formats, places)
     everything = open_source(SHIPPED, environment, registry)
     declared = [layout for other in others for layout in other.declared.formats if layout.compatible is not None]
     versions = {version_of(layout) for layout in declared}
@@ -74,12 +75,12 @@ def schemas_of(arguments: argparse.Namespace, environment: Environment, registry
 def _texts(arguments: argparse.Namespace, formats: tuple[Layout, ...]) -> list[Finding]:
     """What headers and documentation say that is not so."""
     from devstate.compat.drift import kernel_doc, strings_of, versions_in_texts
-    from devstate.source.claims import read_claims, read_mentions
+    from devstate.source.claims import open_claims, read_mentions
 
     found: list[Finding] = []
     strings = strings_of(formats)
     if arguments.headers is not None:
-        claims = read_claims(arguments.headers)
+        claims = open_claims(arguments.headers)
         strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None] or strings
         found += [*kernel_doc(claims), *versions_in_texts(claims.mentions, strings)]
     if arguments.docs is not None:

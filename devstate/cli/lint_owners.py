@@ -18,15 +18,13 @@ FORMS = ("text", "json", "dot")
 
 def show(sets: list[list[Declared]], form: str, output: str) -> int:
     """Write the graph; 0. UsageError for a form that is for findings. Of everything that is known, what mainline writes today is shown."""
-    import os
-
     from devstate.cli.command import OK
     from devstate.cli.lint import opened
     from devstate.cli.sources import SHIPPED
     from devstate.compat.owners import graph_of
     from devstate.layout.claims import Claims
     from devstate.report import owners
-    from devstate.source.claims import read_claims
+    from devstate.source.claims import open_claims
 
     if form not in FORMS:
         raise UsageError(f"the owner graph has the forms {', '.join(FORMS)}, not {form}")
@@ -36,8 +34,8 @@ def show(sets: list[list[Declared]], form: str, output: str) -> int:
         first = declared[0]
         today = [each for each in first.formats if each.until is None and each.status == "mainline"]
         formats += today if first.origin == SHIPPED else first.formats
-        if first.kind == "headers" and os.path.exists(first.origin):
-            texts.append(read_claims(first.origin))
+        if first.kind == "headers":
+            texts.append(open_claims(first.origin))
     claims = Claims(
         (), tuple(each for text in texts for each in text.macros), tuple(each for text in texts for each in text.structs),
         tuple(each for text in texts for each in text.claims),

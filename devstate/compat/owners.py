@@ -22,11 +22,14 @@ from devstate.layout.model import NodeLayout, StructType, walk_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from devstate.finding import Finding, Location
     from devstate.layout.claims import Claims, DeclaredStruct
     from devstate.layout.model import FieldLayout, Layout, TypeLayout
+
+SIZES = ("size", "argsz", "struct_size")
+"""What the first field of an extensible struct is called: how many bytes of it the writer knows."""
 
 VERSIONS, EMBEDS, LEADS, CARRIES, SAYS = "versions", "embeds", "leads", "carries", "says"
 
@@ -184,20 +187,32 @@ def claimed(claims: Claims) -> Iterator[Finding]:
     embedded. Each finding stands at its line."""
     yield from _dangling(claims)
     owners = owners_of(claims)
+    yield from _uncovered(claims, owners)
     explicit = {claim.struct for claim in claims.claims}
-    spoken = {(claim.place.source, claim.struct) for claim in claims.claims}
     for struct in claims.structs:
         owner = owners.get(struct.name)
-        if owner is None and not {(struct.place.source, ""), (struct.place.source, struct.name)} & spoken:
-            macros = _macros_of(claims, struct)
-            several = f"its file has {names_text(macros)}" if macros else "its file has no version macro"
-            yield _at(ds308.RULE.finding(f"no comment says which version covers it, and {several}", struct.name), struct.place)
         for member in struct.members:
             other = owners.get(member.struct or "")
             if member.embeds and owner is not None and other is not None and other != owner:
                 message = f"{member.struct} is covered by {other}, {struct.name} by {owner}: a change of {member.struct} must change both"
                 severity = Severity.INFO if member.struct in explicit else Severity.WARNING
                 yield _at(ds308.RULE.finding(message, f"{struct.name}.{member.name}", severity=severity), member.place)
+
+
+def _uncovered(claims: Claims, owners: Mapping[str, str]) -> Iterator[Finding]:
+    """Structs that no version covers, one finding for each file. A struct that begins with its own size is covered by that."""
+    spoken = {(claim.place.source, claim.struct) for claim in claims.claims}
+    files: dict[str | None, list[DeclaredStruct]] = {}
+    for struct in claims.structs:
+        source = struct.place.source
+        sized = bool(struct.members) and struct.members[0].name in SIZES
+        if struct.name not in owners and not sized and not {(source, ""), (source, struct.name)} & spoken:
+            files.setdefault(source, []).append(struct)
+    for structs in files.values():
+        macros = _macros_of(claims, structs[0])
+        several = f"its file has {names_text(macros)}" if macros else "its file has no version macro"
+        others = f", nor {names_text(each.name for each in structs[1:])}" if len(structs) > 1 else ""
+        yield _at(ds308.RULE.finding(f"no comment says which version covers it{others}; {several}", structs[0].name), structs[0].place)
 
 
 def owners_of(claims: Claims) -> dict[str, str]:

@@ -58,6 +58,17 @@ _MACRO = re.compile(r"(\w+) ?\((.*)\)$")
 _ATTRIBUTE = re.compile(r" __\w+ ?\((?:[^()]|\([^()]*\))*\)")
 
 
+def open_claims(text: str) -> Claims:
+    """The claims in the headers that a word of the command line means: a path, or ``git:REF[:PATH]``. Errors as read_claims() and
+    checked_out()."""
+    from devstate.source.git import PREFIX, checked_out
+
+    if not text.startswith(PREFIX):
+        return read_claims(text)
+    with checked_out(text) as (_, path, shown):
+        return read_claims(path, shown)
+
+
 def read_claims(path: str, shown: str | None = None) -> Claims:
     """The claims in a header, in all headers below a directory, or in a kernel tree's handover headers. Version macros are known from the
     other headers of the same directories as well. UsageError and HeaderError as for find_files() and read_file()."""

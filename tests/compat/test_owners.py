@@ -36,8 +36,9 @@ struct alone_ser {{ struct set_ser *far; }};
 
 
 def found(text: str) -> list[tuple[str, str | None, int | None]]:
-    """(severity, subject, line) of what is wrong with a header's comments."""
-    return [(str(each.severity), each.location.path, each.location.line) for each in claimed(claims_of(text, "h.h"))]
+    """(severity, subject, line) of what is wrong with a header's comments, in the order of lines."""
+    made = [(str(each.severity), each.location.path, each.location.line) for each in claimed(claims_of(text, "h.h"))]
+    return sorted(made, key=lambda each: each[2] or 0)
 
 
 def test_a_macro_that_is_nowhere() -> None:
@@ -68,8 +69,15 @@ def test_owners_by_file() -> None:
     assert ({}, [("warning", "x_ser", 2)]) == (owners_of(claims_of(two, "h.h")), found(two))
     contract = two + "/* This is a contract: increment the version in B_COMPATIBLE. */\n"
     assert ({"x_ser": "B_COMPATIBLE"}, []) == (owners_of(claims_of(contract, "h.h")), found(contract))
-    none = "struct x_ser { u64 a; };\n"
-    assert [("warning", "x_ser", 1)] == found(none)
+    none = "struct x_ser { u64 a; };\nstruct y_ser { u64 a; };\n"
+    (finding,) = claimed(claims_of(none, "h.h"))
+    assert ("x_ser", True) == (finding.location.path, ", nor y_ser; its file has no version macro" in finding.message)
+
+
+def test_structs_that_begin_with_their_size() -> None:
+    """The size versions them: kernels take a longer one when its tail is zero."""
+    assert [] == found("struct x_ioctl { __u32 size; __s32 fd; };\n")
+    assert [("warning", "x_ioctl", 1)] == found("struct x_ioctl { __s32 fd; __u32 size; };\n")
 
 
 def test_the_graph_of_schemas() -> None:

@@ -43,5 +43,5 @@ def lint(layout: Layout) -> Iterator[Finding]:
         around = "" if layout.found_by is None else f"; only what leads to it ({layout.found_by}) can tell versions apart"
         message = f"no version covers these bytes: it has no compatible and no version field{around}"
         yield RULE.finding(message, layout.name, severity=Severity.INFO if around else Severity.WARNING)
-    if not layout.owner:
+    if not layout.owner and layout.carrier != UNKNOWN:
         yield RULE.finding("it does not say who owns the memory", layout.name, severity=Severity.INFO)
