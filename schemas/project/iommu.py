@@ -30,7 +30,7 @@ ds_iommu_unit = Struct(
     "segment" / U32 * About("PCI segment of its devices", maximum=0xFFFF),
     "base" / U64 * About("its registers", hint="pa"),
     "root" / U64 * About("register RTADDR, DEVTAB or STRTAB_BASE", hint="hex"),
-    "form" / U64 * About("register GSTS, CONTROL or STRTAB_BASE_CFG", hint="hex"),
+    "form" / U64 * About("register GSTS, CONTROL or STRTAB_BASE_CFG; 0: not known", hint="hex"),
     "interrupts" / U64 * About("register IRTA; 0 where there is none", hint="hex"),
     "features" / Array(4, U64) * About("CAP and ECAP; EFR and EFR2; IDR0, IDR1, IDR3 and IDR5", hint="hex"),
     "tables" / U32 * "how many there are in the part tables",

@@ -28,8 +28,8 @@ PER_REGION = 64
 """What it costs to begin a walk, in bytes read, for each region of the memory."""
 
 
-def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain, ...]:
-    """The domains that the devices use, in the order in which they are first used."""
+def read_domains(reader: TableReader, devices: Iterable[Device], *, walks: bool = True) -> tuple[Domain, ...]:
+    """The domains that the devices use, in the order in which they are first used. ``walks``: and what they map."""
     users: dict[object, tuple[Stage, dict[int, Device]]] = {}
     for number, device in enumerate(devices):
         for stage in device.stages:
@@ -38,7 +38,9 @@ def read_domains(reader: TableReader, devices: Iterable[Device]) -> tuple[Domain
     found = []
     for stage, those in users.values():
         walk = None
-        if left > 0:
+        if not walks:
+            pass
+        elif left > 0:
             walk = stage.table.walk()
             left -= _cost(stage.table.memory, walk, stage.table.format.granule)
         else:

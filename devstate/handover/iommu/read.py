@@ -8,7 +8,7 @@ from devstate.handover.iommu import amd, amd_interrupts, smmu, vtd, vtd_interrup
 from devstate.handover.iommu.domains import read_domains
 from devstate.handover.iommu.model import Unit
 from devstate.handover.iommu.registers import KINDS, ROOT, named
-from devstate.handover.iommu.tables import ADDRESS_BITS, TableReader
+from devstate.handover.iommu.tables import ADDRESS_BITS, Budget, TableReader
 from devstate.layout.registry import Registry
 
 TYPE_CHECKING = False
@@ -36,12 +36,13 @@ class _Parts:
 
 def read_unit(
     memory: PhysMemory, kind: str, root: int | None = None, registers: dict[str, int] | None = None, *, segment: int = 0,
-    encryption_bit: int | None = None, registry: Registry | None = None,
+    encryption_bit: int | None = None, registry: Registry | None = None, budget: Budget | None = None, walks: bool = True,
 ) -> Unit:  # fmt: skip
     """The unit of ``kind`` (vtd, amd, smmuv3) whose root table is at ``root``, or where its register says.
 
     ``registers``: values by name (registers.py). ``encryption_bit``: of an AMD machine with active memory encryption. What is wrong in
-    the tables never raises but is in ``findings``. UsageError for a kind, a register or a bit that makes no sense, and when there is
+    the tables never raises but is in ``findings``. ``budget``: of several units together. ``walks``: the page tables of the domains are
+    walked. UsageError for a kind, a register or a bit that makes no sense, and when there is
     neither a root nor its register.
     """
     if kind not in KINDS:
@@ -49,14 +50,14 @@ def read_unit(
     values = named(kind, registers or {})
     if encryption_bit is not None and (kind != "amd" or not 12 <= encryption_bit < ADDRESS_BITS):
         raise UsageError(f"an encryption bit is one of 12 to {ADDRESS_BITS - 1}, of AMD's addresses, not {encryption_bit} of {kind}")
-    reader = TableReader(memory, registry or Registry.shipped(), encryption_bit)
+    reader = TableReader(memory, registry or Registry.shipped(), encryption_bit, budget)
     root = reader.plain(_root(kind, root, values))
     parts = _Parts()
     _READ[kind](reader, root, values, parts)
     name, bit = TRANSLATION_ENABLED[kind]
     if not values.get(name, bit) & bit:
         parts.assumed.append(f"{name} says that translation is off: the tables are shown all the same")
-    domains = read_domains(reader, parts.devices)
+    domains = read_domains(reader, parts.devices, walks=walks)
     tables = sorted(reader.tables.values(), key=lambda table: table.pa)
     return Unit(
         memory.source, kind, parts.mode, root, segment, tuple(values.items()), tuple(parts.assumed), tuple(parts.devices),

@@ -116,6 +116,13 @@ def _attachment(unit: Unit, device: Device, places: Mapping[object, int]) -> dic
     }
 
 
+def registers_of(kind: str, head: Record) -> dict[str, int]:
+    """The registers that a record of a unit has, by name, as read_unit() takes them. 0 stands for one that is not known."""
+    root, form, interrupts, features = REGISTERS[kind]
+    values = {root: head.root, form: head.form, interrupts: head.interrupts, **dict(zip(features, head.features, strict=False))}
+    return {name: value for name, value in values.items() if name == root or (name and value)}
+
+
 def verify_state(parts: Parts, unit: Unit) -> tuple[Finding, ...]:
     """What of the records does not hold of the unit that was read from memory."""
     found: list[Finding] = []

@@ -102,23 +102,30 @@ class Entries:
             yield Row(int(self.index[number]), self.address(number), tuple(words[number].tolist()), record)
 
 
+class Budget:
+    """Bytes that reading tables of ``memory`` may still cost. ``over``: whether it was said that there is nothing left."""
+
+    def __init__(self, memory: PhysMemory) -> None:
+        self.left = memory.size + EXTRA
+        self.over = False
+
+
 class TableReader:
     """Reads tables of one unit from ``memory``, and collects what is wrong with them.
 
     ``encryption_bit``: the bit of AMD's addresses that says "encrypted" and is none of the address.
     """
 
-    def __init__(self, memory: PhysMemory, registry: Registry, encryption_bit: int | None = None) -> None:
+    def __init__(self, memory: PhysMemory, registry: Registry, encryption_bit: int | None = None, budget: Budget | None = None) -> None:
         self.memory = memory
         self.encryption_bit = encryption_bit
         self.registry = registry
         self.findings: list[Finding] = []
         self.count = 0
-        self.left = memory.size + EXTRA
+        self.budget = budget or Budget(memory)
         self.tables: dict[int, UnitTable] = {}
         self._kinds: dict[int, str] = {}
         self._layouts: dict[str, Layout] = {}
-        self._over = False
 
     def find(
         self, rule: str, message: str, pa: int | None, path: str | None = None, *, severity: Severity = Severity.ERROR,
@@ -139,13 +146,13 @@ class TableReader:
         total = count * size
         pieces, index = [], []
         if self._may_read(name, pa, path):
-            for offset, piece in (memory or self.memory).read_present(pa, min(total, self.left + size)):
+            for offset, piece in (memory or self.memory).read_present(pa, min(total, self.budget.left + size)):
                 first, last = -(-offset // size), (offset + len(piece)) // size
                 if first < last:
                     pieces.append(piece[first * size - offset : last * size - offset])
                     index.append(np.arange(first, last, dtype=np.int64))
             found = sum(map(len, pieces))
-            self.left -= found
+            self.budget.left -= found
             if memory is None:  # a guest's tables are not the unit's
                 self.tables.setdefault(pa, UnitTable(name, pa, size, total))
             self._note(name, pa, total, found, path)
@@ -160,10 +167,10 @@ class TableReader:
 
     def may_go_on(self, pa: int | None, path: str) -> bool:
         """Whether there is something left of the budget. A finding the first time that there is not."""
-        if self.left <= 0 and not self._over:
-            self._over = True
+        if self.budget.left <= 0 and not self.budget.over:
+            self.budget.over = True
             self.find("iommu-budget", "tables lead to others so often that the rest was not read", pa, path)
-        return self.left > 0
+        return self.budget.left > 0
 
     def rows(self, entries: Entries, chosen: NDArray[numpy.bool_], path: str) -> Iterator[Row]:
         """The chosen entries, one by one, as long as there is something left of the budget."""
@@ -177,7 +184,7 @@ class TableReader:
         for each in found:
             if not self.may_go_on(None, path):
                 return
-            self.left -= ROW
+            self.budget.left -= ROW
             yield each
 
     def _note(self, name: str, pa: int, total: int, found: int, path: str) -> None:
