@@ -124,6 +124,7 @@ class _Sound:
         at = slots = 0
         names: dict[str, FieldLayout] = {}
         unit: FieldLayout | None = None
+        bits = 0
         for number, field in enumerate(struct.fields):
             name, where = field.name, f"{path}.{str(field.name)[:NAME_MAX]}"
             _need(_is_name(name) or (name == f"_pad{field.offset}" and field.gap is True), "the name of a field", where)
@@ -131,12 +132,19 @@ class _Sound:
             self.field(field, where)
             shares = unit is not None and field.width is not None and (field.offset, field.size) == (unit.offset, unit.size)
             if not shares:
+                _need(bits == 0, "the bits before it are not all of their unit", where)
                 _need(field.offset == at, f"expected at offset {at}", where)
                 size, values = self.size(field.type, where, names, last=number == len(struct.fields) - 1)
                 _need(field.size == size, f"{size} bytes by its type", where)
                 at, slots = at + size, slots + values
                 unit = field if field.width is not None else None
+                bits = (1 << field.size * 8) - 1 if field.width is not None else 0
+            if field.width is not None:
+                mask = (1 << field.width) - 1 << (field.shift or 0)
+                _need(bits & mask == mask, "bits that another field has", where)
+                bits &= ~mask
             names[name] = field
+        _need(bits == 0, "bits that no field has", path)
         _need(struct.flexible == self.is_flexible(struct), "whether it is flexible", path)
         fine = struct.size >= at if struct.flexible else struct.size == at  # what is flexible counts with its fixed part, and padding
         _need(fine and slots <= SLOTS_MAX, f"the fields take {at} bytes and {slots} values", path)
