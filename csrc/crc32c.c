@@ -53,6 +53,9 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *at, size_t len)
 #define LONG_STREAM 8192
 #define LONG_BY_1 0x54a86326
 #define LONG_BY_2 0x1dc403cc
+#define MIDDLE_STREAM 512
+#define MIDDLE_BY_1 0xdd7e3b0c
+#define MIDDLE_BY_2 0x170076fa
 #define SHORT_STREAM 128
 #define SHORT_BY_1 0x0d3b6092
 #define SHORT_BY_2 0xb9e02b86
@@ -83,6 +86,8 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc_x86(uint32_t crc, c
 
 	for (; len >= 3 * LONG_STREAM; at += 3 * LONG_STREAM, len -= 3 * LONG_STREAM)
 		state = three_streams(state, at, LONG_STREAM, LONG_BY_1, LONG_BY_2);
+	for (; len >= 3 * MIDDLE_STREAM; at += 3 * MIDDLE_STREAM, len -= 3 * MIDDLE_STREAM)
+		state = three_streams(state, at, MIDDLE_STREAM, MIDDLE_BY_1, MIDDLE_BY_2);
 	for (; len >= 3 * SHORT_STREAM; at += 3 * SHORT_STREAM, len -= 3 * SHORT_STREAM)
 		state = three_streams(state, at, SHORT_STREAM, SHORT_BY_1, SHORT_BY_2);
 	for (; len >= 8; at += 8, len -= 8)

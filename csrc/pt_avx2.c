@@ -135,6 +135,48 @@ AVX2 static void survey_avx2(const uint8_t *words, size_t count, struct pt_surve
 		ret->zero = !load64(words + 8 * n);
 }
 
+/* Both of the loops above, for a page of single words. */
+AVX2 static bool apart_avx2(const uint8_t *page, uint64_t step, const uint8_t *ahead, struct pt_survey *ret)
+{
+	const __m256i but_first = _mm256_setr_epi64x(0, -1, -1, -1);
+	__m256i all = all_of(UINT64_MAX), any = _mm256_setzero_si256(), twins = any, steps = all_of(step);
+	__m256i before = _mm256_permute4x64_epi64(load256(page), 0x90);
+	uint64_t alls[LANES], anys[LANES];
+
+	*ret = (struct pt_survey){ .all = UINT64_MAX };
+	for (size_t n = 0; n < MASK_WORDS; n++) {
+		const uint8_t *words = page + 8 * 64 * n;
+		__m256i joined = _mm256_setzero_si256();
+
+		fetch(ahead, n);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			__m256i word = load256(words + VECTOR * i), joint;
+
+			if (i || n)
+				before = load256(words + VECTOR * i - 8);
+			joint = _mm256_cmpeq_epi64(_mm256_sub_epi64(word, before), steps);
+			joined = _mm256_or_si256(joined, i || n ? joint : _mm256_and_si256(joint, but_first));
+			all = _mm256_and_si256(all, word);
+			any = _mm256_or_si256(any, word);
+			if (i % 8 < 2)	/* where IS_TWIN looks: word 1 of 0 and 1, 3 of 2 and 3 */
+				twins = _mm256_or_si256(twins, _mm256_cmpeq_epi64(word, _mm256_shuffle_epi32(word, 0x4e)));
+		}
+		if (!_mm256_testz_si256(joined, joined))
+			return false;
+	}
+	_mm256_storeu_si256((__m256i *)alls, all);
+	_mm256_storeu_si256((__m256i *)anys, any);
+	for (size_t lane = 0; lane < LANES; lane++) {
+		ret->all &= alls[lane];
+		ret->any |= anys[lane];
+	}
+	ret->twins = !_mm256_testz_si256(twins, twins);
+	for (size_t n = 0; !ret->all && !ret->zero && n < WORDS; n++)
+		ret->zero = !load64(page + 8 * n);
+	return true;
+}
+
 /* Vectors of four items each that are being put into lanes. */
 struct filling {
 	__m256i lanes;
@@ -151,6 +193,15 @@ AVX2 static inline void put_row(struct filling *to, __m256i item, uint32_t used,
 	}
 }
 
+/* Two rows as one of items twice as wide, when that is no more than a word. */
+AVX2 static inline __m256i pair_at(const uint8_t *at, __m128i shift, __m256i mask, __m128i width)
+{
+	__m256i even = _mm256_and_si256(_mm256_srl_epi64(load256(at), shift), mask);
+	__m256i odd = _mm256_and_si256(_mm256_srl_epi64(load256(at + VECTOR), shift), mask);
+
+	return _mm256_or_si256(even, _mm256_sll_epi64(odd, width));
+}
+
 /* 64 rows end with a whole word in each lane: two times 64 are two arrays, filled side by side. */
 AVX2 static void put_page_lanes(const uint8_t *words, __m128i shift, uint32_t width, uint8_t *out)
 {
@@ -159,6 +210,16 @@ AVX2 static void put_page_lanes(const uint8_t *words, __m128i shift, uint32_t wi
 	__m256i mask = all_of(low_bits(width));
 	uint32_t used = 0;
 
+	if (width <= 32) {
+		__m128i widths = shift_by(width);
+
+		for (const uint8_t *at = words; at < words + half; at += (size_t)2 * VECTOR) {
+			put_row(&one, pair_at(at, shift, mask, widths), used, 2 * width);
+			put_row(&two, pair_at(at + half, shift, mask, widths), used, 2 * width);
+			used = (used + 2 * width) % 64;
+		}
+		return;
+	}
 	for (const uint8_t *at = words; at < words + half; at += VECTOR) {
 		put_row(&one, _mm256_and_si256(_mm256_srl_epi64(load256(at), shift), mask), used, width);
 		put_row(&two, _mm256_and_si256(_mm256_srl_epi64(load256(at + half), shift), mask), used, width);
@@ -262,6 +323,7 @@ const struct pt_loops pt_loops_avx2 = {
 	.cut = cut_avx2,
 	.pick = pick_avx2,
 	.survey = survey_avx2,
+	.apart = apart_avx2,
 	.put_lanes = put_lanes_avx2,
 	.get_lanes = get_lanes_avx2,
 	.expand = expand_avx2,

@@ -12,7 +12,7 @@
 
 /* Records are summed and copied out when there are so many bytes of them, in pieces: so memory has time to take them. */
 #define STAGE 1536
-#define PIECE 384
+#define PIECE 1536
 
 /* What a chunk can have in bytes beyond its pages: header, list with gaps of full length, a byte for each record, the end. */
 #define CHUNK_EXTRA(pages) (CHUNK_HEADER + (pages) * (VARINT_MAX + 1 + 1) + 7)

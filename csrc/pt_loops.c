@@ -48,6 +48,19 @@ static void survey_portable(const uint8_t *words, size_t count, struct pt_survey
 	survey_words(words, count, ret);
 }
 
+static bool apart_portable(const uint8_t *page, uint64_t step, const uint8_t *ahead, struct pt_survey *ret)
+{
+	uint64_t joined = 0;
+
+	for (size_t n = 0; n < MASK_WORDS; n++)
+		fetch(ahead, n);
+	for (size_t n = 1; n < WORDS; n++)
+		joined |= load64_le(page + 8 * n) - load64_le(page + 8 * (n - 1)) == step;
+	if (!joined)
+		survey_words(page, WORDS, ret);
+	return !joined;
+}
+
 static void put_lanes_portable(const uint8_t *words, size_t count, uint32_t shift, uint32_t width, uint8_t *out)
 {
 	uint64_t lanes[LANES] = { 0 }, mask = low_bits(width);
@@ -123,6 +136,7 @@ static const struct pt_loops portable = {
 	.cut = cut_portable,
 	.pick = pick_portable,
 	.survey = survey_portable,
+	.apart = apart_portable,
 	.put_lanes = put_lanes_portable,
 	.get_lanes = get_lanes_portable,
 	.expand = expand_portable,

@@ -80,6 +80,13 @@ static void measure(const struct pt_loops *loops, const struct pt_cut *cut, int1
 	describe(&runs->lengths, count);
 }
 
+/* Each word is a run. */
+static void set_single(struct runs *runs)
+{
+	runs->gaps.least = runs->gaps.width = runs->lengths.width = 0;
+	runs->lengths.least = 1;
+}
+
 /* The runs of a page that has some. */
 static void list_runs(struct pt_packer *packer, const uint8_t *page, const struct pt_cut *cut, struct runs *runs)
 {
@@ -91,12 +98,21 @@ static void list_runs(struct pt_packer *packer, const uint8_t *page, const struc
 	if (cut->runs < WORDS)
 		loops->pick(cut->starts, page, starts, runs->gathered);
 	loops->survey(runs->bases, runs->count, &runs->survey);
-	if (cut->runs < WORDS) {
+	if (cut->runs < WORDS)
 		measure(loops, cut, starts, runs);
-	} else {
-		runs->gaps.least = runs->gaps.width = runs->lengths.width = 0;
-		runs->lengths.least = 1;
-	}
+	else
+		set_single(runs);
+}
+
+/* The same for a page that is like the one before: of words none of which continues a run, and that need no other look. */
+static bool list_apart(struct pt_packer *packer, const uint8_t *page, const uint8_t *ahead, struct runs *runs)
+{
+	if (!packer->apart || !packer->loops->apart(page, step_of(runs->step), ahead, &runs->survey) || runs->survey.zero || runs->survey.twins)
+		return false;
+	runs->count = WORDS;
+	runs->bases = page;
+	set_single(runs);
+	return true;
 }
 
 /* The form of the bases, and whether it is that of the record before. */
@@ -235,15 +251,22 @@ uint8_t *pt_put_page(struct pt_packer *packer, const uint8_t *page, const uint8_
 	const uint8_t *before = packer->before;
 	struct pt_cut cut, other;
 	struct runs runs;
+	bool apart;
 
 	runs.step = packer->step = guess_step(page, packer->step);
-	packer->loops->cut(page, step_of(runs.step), false, ahead, &cut);
 	packer->before = page;
-	if (!cut.runs)
-		return put_counted(packer, RECORD_ZERO, at);
+	apart = list_apart(packer, page, ahead, &runs);
+	if (!apart) {
+		packer->loops->cut(page, step_of(runs.step), false, ahead, &cut);
+		packer->apart = cut.runs == WORDS;
+		if (!cut.runs)
+			return put_counted(packer, RECORD_ZERO, at);
+	}
 	if (before && load64(page) == load64(before) && !memcmp(page, before, PAGE))
 		return put_counted(packer, RECORD_REPEAT, at);
 	packer->open = NULL;
+	if (apart)
+		return put_packed(packer, &runs, page, at);
 	if (cut.runs > 1 || cut.holes) {
 		list_runs(packer, page, &cut, &runs);
 		if (runs.survey.zero) {

@@ -14,6 +14,7 @@ struct pt_packer {
 	uint8_t *open;		/* the last record, when it can count one more page; NULL when it is out of reach */
 	struct pt_form form;	/* of the last packed record */
 	uint32_t step;		/* of the last page that begins with one; 0 or log2 */
+	bool apart;		/* the page before was of single words, so this one may be too */
 };
 
 /* The record of a page. at has room for LITERAL_SIZE bytes; returns where the next one goes. ahead: the page after it, or NULL. */

@@ -133,6 +133,7 @@ struct pt_runs {
  *
  * cut: unless holes is set, holes are only looked for when one is among the first 64 words; else each zero is a run of one word.
  * ahead: the page that will be cut next, to be fetched meanwhile; NULL for none.
+ * apart: surveys a page in which no word is the one before plus step; false when there is such a word.
  * pick: the places of the set bits of a mask, and the words there. put_lanes: words >> shift, count of them, as an array of that
  * width; get_lanes: the reverse, rest added, in whole rows of LANES.
  * expand: runs, each a gap of zeros and then base, base + step, ..., to words, which has room for EXPAND_ROOM; zeros up to WORDS.
@@ -142,6 +143,7 @@ struct pt_loops {
 	void (*cut)(const uint8_t *page, uint64_t step, bool holes, const uint8_t *ahead, struct pt_cut *ret);
 	size_t (*pick)(const uint64_t *mask, const uint8_t *page, int16_t *places, uint64_t *words);
 	void (*survey)(const uint8_t *words, size_t count, struct pt_survey *ret);
+	bool (*apart)(const uint8_t *page, uint64_t step, const uint8_t *ahead, struct pt_survey *ret);
 	void (*put_lanes)(const uint8_t *words, size_t count, uint32_t shift, uint32_t width, uint8_t *out);
 	void (*get_lanes)(const uint8_t *in, size_t count, uint32_t shift, uint32_t width, uint64_t rest, uint8_t *words, bool stream);
 	void (*expand)(const struct pt_runs *runs, uint64_t *words);

@@ -130,6 +130,37 @@ def test_packed_records(core: str, page: Page, limit: float) -> None:
     roundtrip([page, again])
 
 
+def _with(page: Page, **changes: int) -> Page:
+    """A page with some of its words changed: w7=... is word 7."""
+    words = list(page)
+    for name, value in changes.items():
+        words[int(name[1:])] = value
+    return tuple(words)
+
+
+def test_pages_after_one_of_single_words(core: str) -> None:
+    """The core guesses that the next page is like it: a run, a hole, equal neighbours, the same again, anywhere; in a random order too."""
+    first = _with(RANDOM, w0=0x5003, w1=0x9003)
+    pages = [first, RANDOM, RANDOM, _with(RANDOM, w0=0), _with(RANDOM, w511=0), page_of(), RANDOM, first]
+    for place in (1, 2, 4, 33, 63, 64, 65, 255, 448, 511):
+        pages += [RANDOM, _with(RANDOM, **{f"w{place}": RANDOM[place - 1]}), first]
+        pages += [_with(first, **{f"w{place}": (first[place - 1] + 0x4000) & ALL_BITS}), RANDOM, _with(RANDOM, **{f"w{place}": 0}), RANDOM]
+    pages += [NOISE, NOISE, first, page_of((0x1003, 0x1000, 512)), RANDOM, RUNS_OF_8, RANDOM]
+    roundtrip(pages)
+    random.Random(1).shuffle(pages)
+    roundtrip(pages)
+
+
+@pytest.mark.parametrize("shift", [0, 12, 21])
+def test_single_words_of_every_width(core: str, shift: int) -> None:
+    """Bases as wide as a word at most; and with bits above them that are the same in all."""
+    pages = []
+    for width in range(10, 65 - shift):
+        low = [1, (1 << width) - 1, *(_rng.randint(1, (1 << width) - 1) for _ in range(WORDS - 2))]
+        pages += [tuple(item << shift for item in low), tuple((item << shift | 1 << 63) for item in low)]
+    roundtrip(pages)
+
+
 @given(st.integers(0, 64), st.integers(1, 200), st.integers(0, 1 << 32))
 @settings(max_examples=100, deadline=None)
 def test_arrays_of_bits(width: int, count: int, seed: int) -> None:
