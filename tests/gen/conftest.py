@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from prover import Prover, layouts_of
 
 from devstate.layout.registry import Registry
+from devstate.testing.prover import Prover, layouts_of
 
 
 @pytest.fixture(scope="session")

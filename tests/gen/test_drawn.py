@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from prover import Prover
-from proving import prove_arrays, prove_records
 
 from devstate.layout.lower import lower
 from devstate.layout.model import PAGE_SIZES, Environment, Layout
 from devstate.schema import Schema, Struct
+from devstate.testing.proof import prove_arrays, prove_records
+from devstate.testing.prover import Prover
 from tests.codec.strategies import structs
 
 DRAWN = 40

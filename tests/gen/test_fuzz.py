@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from prover import SANITIZED, STRICT, Prover, layouts_of
-from proving import prove_arrays, prove_records
 
 from devstate.gen.files import folder, generate_all
+from devstate.testing.proof import prove_arrays, prove_records
+from devstate.testing.prover import SANITIZED, STRICT, Prover, layouts_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ def test_the_target_sees_what_is_wrong(tmp_path: Path, file: str, old: str, new:
 )
 def test_the_proof_sees_what_is_wrong(tmp_path: Path, file: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A padding that is let out, a bit that is let in, a wrong place, a forgotten check in the loop, swapped bit-fields, a byte order."""
-    import prover as module
+    import devstate.testing.prover as module
 
     def changed(layouts: object) -> dict[str, str]:
         files = generate_all(layouts)  # type: ignore[arg-type]

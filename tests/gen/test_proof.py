@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The generated C and the codec in Python mean the same by the same bytes, for every struct of every format (see proving.py)."""
+"""The generated C and the codec in Python mean the same by the same bytes, for every struct of every format."""
 
 from __future__ import annotations
 
 import pytest
-from prover import Prover, layouts_of
-from proving import prove_arrays, prove_records
 
 from devstate.layout.model import Environment
 from devstate.layout.plain import to_plain
 from devstate.layout.registry import Registry
+from devstate.testing.proof import prove_arrays, prove_records
+from devstate.testing.prover import Prover, layouts_of
 
 
 def different_structs() -> list[tuple[str, str]]:

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from prover import compile_c, layouts_of, write_all
 
 from devstate.gen.files import SUPPORT, generate_all, support
 from devstate.layout.registry import Registry
+from devstate.testing.prover import compile_c, layouts_of, write_all
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gen"
 C_FILES = [path for path in sorted(GOLDEN.glob("*.[ch]")) if not path.name.endswith("_fuzzer.c")]

@@ -10,12 +10,12 @@ import random
 import struct
 
 import pytest
-from prover import FINE, GO, Prover, Verdict, layouts_of
-from proving import flipped
 
 from devstate.codec.encode import encode
 from devstate.codec.validate import first_fault
 from devstate.layout.model import Layout
+from devstate.testing.proof import flipped
+from devstate.testing.prover import FINE, GO, Prover, Verdict, layouts_of
 
 PAGE = 4096
 FIRST = PAGE

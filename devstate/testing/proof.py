@@ -2,17 +2,18 @@
 """The proof that two codecs mean the same by the same bytes, for one struct: Python's, and the generated C behind a Prover.
 
 Records are drawn by the generated strategies. Python writes them, C reads the values and writes them again; C writes, Python reads; and
-for every prefix and every single bit turned over, both give the same verdict: the same rule, at the same offset.
+for every prefix and every single bit turned over, both give the same verdict: the same rule, at the same offset. ``prove`` does all of that
+for every struct of the schemas in a file or package: it is the test that ``devstate new driver`` writes.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from prover import FINE, GET, MANY, PUT, SWEEP, Prover, Verdict, verdicts
 
 from devstate.codec.decode import decode
 from devstate.codec.encode import encode
@@ -20,7 +21,8 @@ from devstate.codec.flat import flatten, unflatten
 from devstate.codec.validate import first_fault, validate_array
 from devstate.errors import DecodeError
 from devstate.gen.strategy import strategy
-from devstate.layout.model import ArrayType, Layout, StructLayout, StructType
+from devstate.layout.model import PAGE_SIZES, ArrayType, Environment, Layout, StructLayout, StructType
+from devstate.testing.prover import FINE, GET, MANY, PUT, SWEEP, Prover, Verdict, verdicts
 
 SWEPT_MAX = 512
 """Bytes of a record of which every bit is turned over: larger ones are pages full of equal entries."""
@@ -70,7 +72,7 @@ def prove_records(prover: Prover, layout: Layout, shape: str) -> None:
     def holds(drawn: dict[str, Any]) -> None:
         data = encode(layout, drawn, shape)
         record = decode(layout, data, shape, exact=True)
-        assert FINE == python_verdict(layout, data, shape)
+        assert python_verdict(layout, data, shape) == FINE
         verdict, flat = prover.verdict(key, GET, data)
         assert (FINE, flatten(record)) == (verdict, flat)
         count = entries(layout, layout.struct(shape), len(data))
@@ -100,8 +102,8 @@ def prove_arrays(prover: Prover, layout: Layout, shape: str) -> None:
     drawn: list[bytes] = []
     settings(QUICK, max_examples=1)(given(strategies(layout)[shape])(lambda record: drawn.append(encode(layout, record, shape))))()
     data = drawn[0] * 700
-    assert FINE == prover.verdict(key, MANY, data, 700)[0]
-    assert 700 == validate_array(layout, shape, data)
+    assert prover.verdict(key, MANY, data, 700)[0] == FINE
+    assert validate_array(layout, shape, data) == 700
     for bit in range(0, 8 * struct.size, 3):
         expected = python_verdict(layout, flipped(drawn[0], bit), shape)
         row = bit * 7919 % 700
@@ -109,8 +111,29 @@ def prove_arrays(prover: Prover, layout: Layout, shape: str) -> None:
         verdict = prover.verdict(key, MANY, damaged, 700)[0]
         assert (FINE if expected == FINE else (expected[0], expected[1] + row * struct.size)) == verdict
         if expected == FINE:
-            assert 700 == validate_array(layout, shape, damaged)
+            assert validate_array(layout, shape, damaged) == 700
         else:
             with pytest.raises(DecodeError, match="breaks the rule") as caught:
                 validate_array(layout, shape, damaged)
             assert verdict[1] == caught.value.offset and f"{shape}[{row}]" in str(caught.value.path)
+
+
+def prove(schemas: str, where: Path) -> int:
+    """Prove every struct of every format in ``schemas``, a file or a package directory; how many structs that were.
+
+    What is generated and compiled is left in ``where``. AssertionError, with what was drawn, where C and Python differ.
+    """
+    from devstate.layout.compiling import add_user_schemas
+    from devstate.layout.registry import Registry
+
+    registry = Registry()
+    add_user_schemas(registry, schemas)
+    formats = [[registry.layout(name, Environment(size)) for size in PAGE_SIZES] for name in registry.summaries]
+    formats = [layouts for layouts in formats if layouts[0].structs]
+    prover = Prover(where, formats)
+    for layouts in formats:
+        for struct in layouts[0].structs:
+            prove_records(prover, layouts[0], struct.name)
+            prove_arrays(prover, layouts[0], struct.name)
+    assert prover.close() == 0
+    return len(prover.order)

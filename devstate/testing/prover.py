@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Generated C as a process: every format compiled once, under sanitizers, and asked over a pipe (see devstate/gen/prove.c)."""
+"""Generated C as a process: many formats compiled at once, under sanitizers, and asked over a pipe (see devstate/gen/prove.c)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from devstate.errors import UsageError
 from devstate.gen.files import everything, folder, generate_all, support
 from devstate.layout.constraints import RULES
 from devstate.layout.model import PAGE_SIZES, Environment, Layout
@@ -48,7 +49,8 @@ class Prover:
     def __init__(self, where: Path, formats: list[list[Layout]], *, page_size: int = 4096) -> None:
         write_all(where, formats)
         said = compile_c(where, *SANITIZED, f"-DPAGE_SIZE={page_size}", "all.c", support("prove.c"), "-o", "prover")
-        assert said == ""
+        if said:
+            raise UsageError(f"the generated C does not compile:\n{said}")
         self.order = [(layouts[0].name, each.name) for layouts in formats for each in layouts[0].structs]
         self.numbers = {key: number for number, key in enumerate(self.order)}
         self.process = subprocess.Popen([where / "prover"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -59,7 +61,8 @@ class Prover:
         self.process.stdin.write(struct.pack("<4I", self.numbers[key], verb, count, len(data)) + data)
         self.process.stdin.flush()
         head = self.process.stdout.read(4)
-        assert len(head) == 4, "the generated C has died: see the sanitizer's report"
+        if len(head) != 4:
+            raise UsageError("the generated C has died: see the sanitizer's report on standard error")
         return self.process.stdout.read(int.from_bytes(head, "little"))
 
     def verdict(self, key: tuple[str, str], verb: int, data: bytes, count: int = 0) -> tuple[Verdict, bytes]:
