@@ -105,7 +105,7 @@ def linted(declared: list[Declared]) -> tuple[Linted, ...]:
     if first.kind == "headers":
         from devstate.source.claims import open_claims
 
-        found = merged((*found, *lint_texts(open_claims(first.origin))))
+        found = merged((*found, *lint_texts(open_claims(first.origin), first.formats)))
     return found
 
 

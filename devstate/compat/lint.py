@@ -104,11 +104,16 @@ def _placed(finding: Finding, declared: Declared, layout: Layout) -> Finding:
     return finding if place is None else replace(finding, location=replace(place, path=subject, offset=finding.location.offset))
 
 
-def lint_texts(claims: Claims) -> tuple[Linted, ...]:
-    """Every finding about the text of headers: who versions what, types as they are spelled, kernel-doc, versions in examples."""
+def lint_texts(claims: Claims, formats: Sequence[Layout] = ()) -> tuple[Linted, ...]:
+    """Every finding about the text of headers: who versions what, types as they are spelled, kernel-doc, versions in examples. Each with
+    those of ``formats`` that have its struct."""
     strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None]
-    found = (*claimed(claims), *spelled(claims), *kernel_doc(claims), *versions_in_texts(claims.mentions, strings))
-    return tuple(Linted(finding, ()) for finding in found)
+    made = []
+    for finding in (*claimed(claims), *spelled(claims), *kernel_doc(claims), *versions_in_texts(claims.mentions, strings)):
+        struct = (finding.location.path or "").partition(".")[0]
+        having = [layout for layout in formats if any(each.name == struct for each in layout.structs)]
+        made.append(Linted(finding, tuple(layout.name for layout in having), having[0] if having else None))
+    return tuple(made)
 
 
 def merged(found: Iterable[Linted]) -> tuple[Linted, ...]:

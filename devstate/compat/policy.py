@@ -2,7 +2,8 @@
 """Policy: what a project makes of findings. Levels for each rule, here and in subsystems, and waivers. Pure data, applied to findings.
 
 A level is one of allow (say nothing), warn and deny. It never hides or lowers what is misread or read too far: that takes a waiver, for
-one finding, with a reason, an owner and an end (``devstate.compat.waivers``). Facts stay facts: outcomes are not touched, only severities.
+one finding, with a reason, an owner and an end (``devstate.compat.waivers``). Nor does it make evidence that is missing a pass. Facts stay
+facts: outcomes are not touched, only severities.
 """
 
 from __future__ import annotations
@@ -149,5 +150,5 @@ def _holds(waiver: Waiver, subject: Subject, today: datetime.date) -> bool:
 
 def _level_complaint(policy: Policy, level: Level, about: list[Subject]) -> Finding:
     subjects = ", ".join(sorted({each.finding.location.path or "" for each in about}))
-    message = f'"{level.level}" does not cover what is misread or read too far: {subjects} stands; a waiver covers one finding'
+    message = f'"{level.level}" does not cover what is misread, read too far or not known: {subjects} stands; a waiver covers one finding'
     return Finding("level-broad", Severity.WARNING, message, Location(policy.source, path=level.rule, line=level.line))

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from runner import Outcome, Runner
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +50,8 @@ def test_complaints_in_every_form(run: Runner, form: str) -> None:
     assert (1, "") == (outcome.status, outcome.err)
     assert outcome.out.count("it ended on 1") in (2, 4), "junit says it twice"
     assert "waiver-expired" in outcome.out and "policy.toml" in outcome.out
+    if form == "json":
+        jsonschema.validate(outcome.json, json.loads((DOCS / "compat.schema.json").read_text()))
 
 
 def test_levels(run: Runner) -> None:

@@ -65,6 +65,14 @@ def test_headers(run: Runner, abi: Path) -> None:
     assert "is DEMO_LIST_COMPATIBLE meant?" in outcome.out or "is DEMO_COMPATIBLE meant?" in outcome.out
 
 
+def test_waivers_for_what_texts_say(run: Runner, abi: Path) -> None:
+    """What is found in a header's text is about the formats of its structs, and can be waived for them."""
+    waivers = run("lint", "abi", "--waivers").err
+    assert 2 == waivers.count("[[waiver]]")
+    Path("devstate.toml").write_text(waivers.replace('""', '"x"'))
+    assert 0 == run("lint", "abi").status
+
+
 def test_owner_graph(run: Runner, abi: Path) -> None:
     """Text, JSON by its schema, DOT; of headers and of everything that mainline writes."""
     schema = json.loads((DOCS / "owners.schema.json").read_text())

@@ -19,6 +19,7 @@ from devstate.compat.judge import judge
 from devstate.compat.policy import Applied, Policy, apply
 from devstate.compat.policy_file import find_policy, open_policy, read_policy
 from devstate.compat.policy_table import POLICY_MAX, places_of
+from devstate.compat.rules import ds504
 from devstate.compat.waivers import Subject, stanza
 from devstate.errors import UsageError
 from devstate.finding import Outcome, Severity
@@ -108,6 +109,13 @@ def test_no_level_hides_what_is_misread(word: str) -> None:
     result = applied(f'[levels]\n\nDS102 = "{word}"')
     assert severities(applied(""))["DS102"] == severities(result)["DS102"] == Severity.ERROR
     assert [("level-broad", 3)] == [(each.rule, each.location.line) for each in result.complaints]
+
+
+def test_no_level_makes_missing_evidence_a_pass() -> None:
+    """What nobody looked at stays so."""
+    missing = Subject(ds504.missing("no BTF", "vmlinux"), None, None)
+    result = applied('[levels]\nDS504 = "allow"', [missing])
+    assert ({"DS504": Severity.ERROR}, ["level-broad"]) == (severities(result), rules(result))
 
 
 # ---- waivers ----
