@@ -116,8 +116,8 @@ def _component(place: str, written: list[Format], new: Manifest, registry: Regis
 
 
 def _convertible(written: Format, read: tuple[Format, ...], registry: Registry) -> Iterator[str]:
-    """That converters lead to what the new kernel reads. No kernel runs them."""
-    if any(each.name == written.name for each in read):
+    """That converters lead to what the new kernel reads under another string. No kernel runs them."""
+    if any(each.compatible == written.compatible for each in read):
         return
     for each in read:
         steps = registry.chain(written.name, each.name)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.check.context import Context
-    from devstate.codec.record import Record
     from devstate.finding import Finding
     from devstate.handover.guests import Guest
     from devstate.handover.model import Handover
@@ -68,7 +67,7 @@ def _wrong(handover: Handover, guest: Guest) -> Iterator[tuple[int, str, str, st
 _KINDS = {FILE: "file of session", REGION: "region"}
 
 
-def _edges(handover: Handover, owner: Record) -> Any:
+def _edges(handover: Handover, owner: Any) -> Any:
     """The ranges that an owner has, as sorted edges that do not touch; None when it is not there."""
     import numpy as np
 
