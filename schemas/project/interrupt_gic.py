@@ -8,6 +8,7 @@ a form of its own: they move as whole pages (see devstate-interrupts-v1). LPI ta
 ::
 
     GITS_BASER of devices     ─> gic_its_device[device id] (8 bytes; ``next``: entries up to the next valid one)
+                              or, INDIRECT, gic_its_level1[device id / 8192] ─> 64K of these each
                                    └─> gic_its_translation[event id] (8 bytes), 2^(size + 1) of them, at a multiple of 256
     GITS_BASER of collections ─> gic_its_collection[] (8 bytes), ends with one that is not valid
     GICR_PROPBASER            ─> gic_lpi_config[LPI - 8192] (1 byte)
@@ -26,6 +27,16 @@ gic_its_device = Struct(
     "valid" / Bits(U64, 1) * "the device is mapped",
     packed=True,
     doc="one device",
+)
+
+gic_its_level1 = Struct(
+    "gic_its_level1",
+    "reserved0" / Bits(U64, 16) * _ZERO,
+    "table" / Bits(U64, 36) * About("address bits 51:16 of the second level", hint="hex"),
+    "reserved52" / Bits(U64, 11) * _ZERO,
+    "valid" / Bits(U64, 1) * "there is a second level",
+    packed=True,
+    doc="8192 devices",
 )
 
 gic_its_collection = Struct(
@@ -82,6 +93,7 @@ _SAVED, _LPIS = "Documentation/virt/kvm/devices/arm-vgic-its.rst, ABI revision 0
 
 SCHEMAS = [
     _schema("gic-its-device", "saved device table of an ITS", "register GITS_BASER", _SAVED, gic_its_device),
+    _schema("gic-its-level1", "first level of a device table of an ITS", "register GITS_BASER, INDIRECT", _SAVED, gic_its_level1),
     _schema("gic-its-collection", "saved collection table of an ITS", "register GITS_BASER", _SAVED, gic_its_collection),
     _schema("gic-its-translation", "saved translation table of a device", "gic_its_device.translations", _SAVED, gic_its_translation),
     _schema("gic-lpi-config", "LPI configuration table", "register GICR_PROPBASER", _LPIS, gic_lpi_config),

@@ -110,6 +110,27 @@ def test_guest_tables(levels: int, pasid: int, paging: int, table_levels: int) -
     assert [] == rules(unit, tables=True)
 
 
+def test_pasids_of_a_device_that_passes_through() -> None:
+    """Without GIoV and without host tables, requests that have no PASID pass through."""
+    made = Guest(1)
+    made.pasid(5, made.tables.top("amd-v2", 4, sign_extended=True))
+    unit = unit_of(*made.words(), tables=made.tables)
+    assert ("pass-through", "pass-through", 0, 9) == shape(device(unit, 0x0105))
+    assert ("first-stage", "amd-v2", 4, 9) == shape(device(unit, 0x0105, 5))
+    assert [] == rules(unit)
+
+
+def test_devices_with_the_same_guest_tables_have_tags_of_their_own() -> None:
+    """So Linux does it: nothing is wrong."""
+    made = Guest(1)
+    made.pasid(0, made.tables.top("amd-v2", 4, sign_extended=True))
+    low, middle, third, _ = made.words(GIOV)
+    root = made.tables.page(8)
+    made.tables.words(root, low, middle, third, 0, low, middle + 1, third, 0)
+    unit = made.tables.unit("amd", root, DEVTAB=root | 7)
+    assert ([9, 10], []) == ([each.domain_id for each in unit.devices], rules(unit))
+
+
 def test_nested() -> None:
     """The GCR3 table and the guest's tables are at the guest's addresses; requests without a PASID use the host's tables."""
     guest = Arena(0x4000_0000, 1 << 20)

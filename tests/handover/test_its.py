@@ -67,6 +67,19 @@ def test_tables_that_are_wrong(place: tuple[str, int], word: int, expected: list
     assert expected == [finding.rule for finding in made.read().findings]
 
 
+def test_two_levels_of_devices() -> None:
+    """A first level of which each entry stands for 8192 devices."""
+    made = Saved()
+    level1, level2 = made.tables.page(), made.tables.page(16, align=1 << 16)
+    made.tables.words(level1 + 8, 1 << 63 | level2)
+    made.tables.words(level2 + 8 * 5, 1 << 63 | made.second >> 8 << 5 | 1)
+    pending = {number: (pa, 65536) for number, pa in enumerate(made.pending)}
+    areas = Areas((level1, 4096), (made.collections, 8192), (made.config, 8192), pending, indirect=True)
+    found = read_its(made.tables.arena.view(), areas)
+    assert (Lpi(8192 + 5, 3, 8201, 1, 0x40, 3),) == found.lpis
+    assert ["its-pending-unmapped"] == [finding.rule for finding in found.findings]
+
+
 def test_records() -> None:
     """The records of its-v1 are judged by the same rules; an event has one record; ids have an end."""
     rows: list[dict[str, Any]] = [

@@ -119,6 +119,8 @@ struct smmu_context_descriptor {
 
 #if defined(FORM_gic_its_device)
 struct gic_its_device { u64 size:5, translations:44, next:14, valid:1; } PACKED;
+#elif defined(FORM_gic_its_level1)
+struct gic_its_level1 { u64 reserved0:16, table:36, reserved52:11, valid:1; } PACKED;
 #elif defined(FORM_gic_its_collection)
 struct gic_its_collection { u64 collection:16, redistributor:36, reserved52:11, valid:1; } PACKED;
 #elif defined(FORM_gic_its_translation)

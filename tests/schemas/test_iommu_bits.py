@@ -73,6 +73,7 @@ KERNEL = {
     },
     # arch/arm64/kvm/vgic/vgic-its.c: KVM_ITS_*
     "gic-its-device": {"size": (0, 0, 5), "translations": (0, 5, 44), "next": (0, 49, 14), "valid": (0, 63, 1)},
+    "gic-its-level1": {"table": (0, 16, 36), "valid": (0, 63, 1)},
     "gic-its-collection": {"collection": (0, 0, 16), "redistributor": (0, 16, 36), "valid": (0, 63, 1)},
     "gic-its-translation": {"collection": (0, 0, 16), "lpi": (0, 16, 32), "next": (0, 48, 16)},
 }  # fmt: skip

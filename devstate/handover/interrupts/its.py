@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 FIRST_LPI = 8192
 ENABLED, PENDING = 1, 2
+LEVEL2 = 8192
+"""Devices of one second level: 64K of entries."""
+
 PENDING_MAX = 1 << 21
 """Bytes of a pending table: an interrupt id has 24 bits at most."""
 
@@ -41,12 +44,13 @@ NEXT_MAX = {"gic-its-device": (1 << 14) - 1, "gic-its-translation": (1 << 16) - 
 
 @frozen
 class Areas:
-    """Where the tables are, as (address, bytes). ``pending``: by redistributor."""
+    """Where the tables are, as (address, bytes). ``pending``: by redistributor. ``indirect``: the device table has two levels."""
 
     devices: tuple[int, int]
     collections: tuple[int, int]
     config: tuple[int, int]
     pending: Mapping[int, tuple[int, int]]
+    indirect: bool = False
 
 
 @frozen
@@ -90,16 +94,31 @@ def read_its(memory: PhysMemory, areas: Areas, registry: Registry | None = None)
 
 def _events(reader: TableReader, areas: Areas) -> Iterator[Lpi]:
     """Every event that is mapped, its priority and flags not yet known."""
-    devices = reader.entries("gic-its-device", areas.devices[0], areas.devices[1] // 8, "device table")
-    valid = devices.columns["valid"] != 0
-    _check_next(reader, devices, valid, "device table")
-    for device in reader.rows(devices, valid, "device table"):
-        path = f"translations of device {device.index:#x}"
-        events = reader.entries("gic-its-translation", device.record.translations << 8, 2 << device.record.size, path)
-        mapped = events.columns["lpi"] != 0
-        _check_next(reader, events, mapped, path)
-        for event in reader.rows(events, mapped, path):
-            yield Lpi(device.index, event.index, event.record.lpi, event.record.collection, 0, 0)
+    for base, pa, count in _device_tables(reader, areas):
+        devices = reader.entries("gic-its-device", pa, count, "device table")
+        valid = devices.columns["valid"] != 0
+        if not areas.indirect:  # of two levels, the last one of a table names one of the next table
+            _check_next(reader, devices, valid, "device table")
+        for device in reader.rows(devices, valid, "device table"):
+            path = f"translations of device {base + device.index:#x}"
+            events = reader.entries("gic-its-translation", device.record.translations << 8, 2 << device.record.size, path)
+            mapped = events.columns["lpi"] != 0
+            _check_next(reader, events, mapped, path)
+            for event in reader.rows(events, mapped, path):
+                yield Lpi(base + device.index, event.index, event.record.lpi, event.record.collection, 0, 0)
+
+
+def _device_tables(reader: TableReader, areas: Areas) -> Iterator[tuple[int, int, int]]:
+    """(first device id, address, entries) of each table of devices."""
+    pa, count = areas.devices[0], areas.devices[1] // 8
+    if not areas.indirect:
+        yield 0, pa, count
+        return
+    first = reader.entries("gic-its-level1", pa, count, "first level of the device table")
+    valid = first.columns["valid"] != 0
+    reader.check(first, valid, "first level of the device table")
+    for row in reader.rows(first, valid, "first level of the device table"):
+        yield row.index * LEVEL2, row.record.table << 16, LEVEL2
 
 
 def _check_next(reader: TableReader, entries: Entries, chosen: numpy.typing.NDArray[Any], path: str) -> None:

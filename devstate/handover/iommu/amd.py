@@ -90,6 +90,8 @@ def _device(reader: TableReader, row: Row) -> Iterator[Device]:
     entry = row.record
     where = f"{PATH}, {row.index >> 8:02x}:{row.index >> 3 & 31:02x}.{row.index & 7}"
     host: tuple[Stage, ...] = ()
+    if not entry.mode and not entry.guest_io:  # guest tables are for requests with a PASID alone
+        yield Device(row.index, 0, PASS_THROUGH, PASS_THROUGH, entry.domain_id, row.pa, (), tuple(_details(row)))
     if entry.mode:
         table = reader.page_table("amd-v1", entry.host_table << 12, entry.mode, where, row.pa)
         host = () if table is None else (Stage(entry.domain_id, table),)

@@ -18,7 +18,6 @@ USED = {
         "RTADDR": "root table; bits 11:10 say legacy (0), scalable (1) or blocked (3)",
         "IRTA": "interrupt table: its size, and whether APIC ids have 32 bits",
         "GSTS": "bits 31 and 25: whether requests and interrupts are remapped at all",
-        "ECAP": "bit 43: the unit can have scalable mode; decides where RTADDR is not given",
     },
     "amd": {
         "DEVTAB": "device table: its size in bits 8:0",
@@ -34,16 +33,17 @@ USED = {
 """The registers that are read, by kind of unit, and what for."""
 
 KNOWN = {
-    "vtd": ("VER", "CAP", "ECAP", "GCMD", "GSTS", "RTADDR", "CCMD", "FSTS", "IQH", "IQT", "IQA", "IRTA", "PQA", "BASE"),
-    "amd": ("DEVTAB", "CMDBUF", "EVTLOG", "CONTROL", "EXCL_BASE", "EXCL_LIMIT", "EFR", "EFR2", "PPRLOG", "GALOG", "STATUS", "BASE"),
+    "vtd": ("VER", "CAP", "ECAP", "GCMD", "GSTS", "RTADDR", "CCMD", "FSTS", "IQH", "IQT", "IQA", "IRTA", "PQA", "base"),
+    "amd": ("DEVTAB", "CMDBUF", "EVTLOG", "CONTROL", "EXCL_BASE", "EXCL_LIMIT", "EFR", "EFR2", "PPRLOG", "GALOG", "STATUS", "base"),
     "smmuv3": (
         "IDR0", "IDR1", "IDR2", "IDR3", "IDR4", "IDR5", "IIDR", "AIDR", "CR0", "CR0ACK", "CR1", "CR2", "GBPA", "STRTAB_BASE",
-        "STRTAB_BASE_CFG", "CMDQ_BASE", "EVTQ_BASE", "PRIQ_BASE", "BASE",
+        "STRTAB_BASE_CFG", "CMDQ_BASE", "EVTQ_BASE", "PRIQ_BASE", "base",
     ),
 }  # fmt: skip
 """All names, by kind of unit."""
 
 ALIASES = {
+    "BASE": "base",
     "ROOT": "RTADDR", "RT": "RTADDR", "RTA": "RTADDR", "IRT": "IRTA", "STS": "GSTS",
     "DEV_TABLE": "DEVTAB", "DEVTABLE": "DEVTAB", "DEVTBL": "DEVTAB", "DEV_TAB_BAR": "DEVTAB", "DTB": "DEVTAB",
     "CTRL": "CONTROL", "CTL": "CONTROL", "EXT_FEATURES": "EFR", "EXT_FEATURE": "EFR", "EXT_FEATURES2": "EFR2",

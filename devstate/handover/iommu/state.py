@@ -58,7 +58,7 @@ def unit_state(unit: Unit, name: str = "") -> dict[str, list[dict[str, Any]]]:
         "name": name.encode()[:63].ljust(64, b"\0"),
         "kind": KINDS[unit.kind],
         "segment": unit.segment,
-        "base": registers.get("BASE", 0),
+        "base": registers.get("base", 0),
         "root": registers.get(root, unit.root),
         "form": registers.get(form, 0),
         "interrupts": registers.get(interrupts, 0),

@@ -74,6 +74,8 @@ def _tags(unit: Unit) -> Iterator[tuple[str, Severity, str, int, str, str]]:
             if known != top:
                 what = f"{top:#x}, and {known:#x} of {bdf(other.source_id, unit.segment)}"
                 yield "iommu-domain-shared", Severity.ERROR, f"tag {tag} stands for different page tables", device.pa, path, what
+            if stage.table.format.name == "amd-v2":
+                continue  # Linux gives each device a tag of its own there, whatever tables it has
             # A guest's table at the same address in another guest is another table.
             key = (top, stage.table.format.name, id(stage.table.memory) if len(device.stages) > 1 else None)
             first, other = tags.setdefault(key, (tag, device))
