@@ -29,13 +29,16 @@ def drifting(arguments: argparse.Namespace) -> tuple[tuple[Linted, ...], int, li
     if not any((arguments.headers, arguments.btf, arguments.docs)):
         raise UsageError("--drift holds the schemas to something: give --headers DIR, --btf FILE or --docs DIR")
     registry, environment = open_registry([]), Environment(4096, arguments.byte_order)
-    others = [
-        Picture(word, open_source(path, environment, registry))
-        for word, path in (("header", arguments.headers), ("BTF", arguments.btf))
-        if path is not None
-    ]
+    others: list[Picture] = []
+    if arguments.btf is not None:
+        others.append(Picture("BTF", open_source(arguments.btf, environment, registry)))
+        environment = others[0].declared.environment  # a build has one page size and byte order: the rest is laid out for these
+    if arguments.headers is not None:
+        others.insert(0, Picture("header", open_source(arguments.headers, environment, registry)))
     first = schemas_of(arguments, environment, registry, others)
     schema = Picture("schema" if first.kind in ("schemas", "baselines") else first.origin, first)
+    wanted = [name for picture in (schema, *others) if picture.word != "BTF" for name in picture.structs()]
+    others = [picture if picture.word != "BTF" else _with(picture, wanted) for picture in others]
     found = [Linted(finding, (), None) for finding in drift([schema, *others])]
     for other in others:
         if not common([schema, other]):
@@ -43,6 +46,24 @@ def drifting(arguments: argparse.Namespace) -> tuple[tuple[Linted, ...], int, li
             found.append(Linted(missing, ()))
     found += [Linted(finding, ()) for finding in _texts(arguments, schema.declared.formats)]
     return merged(found), len(schema.declared.formats), list(schema.declared.formats)
+
+
+def _with(picture: Picture, wanted: list[str]) -> Picture:
+    """The picture of a build with the structs that others have and its formats do not show: a user's own are no format that is shipped."""
+    from devstate.compat.drift import Picture
+    from devstate.frozen import replace
+    from devstate.source.btf import Btf
+    from devstate.source.btf_composite import btf_structs
+    from devstate.source.known import REST, bare
+
+    declared, known = picture.declared, picture.structs()
+    lacking = [name for name in dict.fromkeys(wanted) if name not in known]
+    if declared.kind != "build" or not lacking:
+        return picture
+    btf = Btf.open(declared.origin)
+    structs = btf_structs(btf, [name for name in lacking if len(btf.find(name)) == 1])
+    rest = bare(REST, "", structs, declared.environment, declared.origin)
+    return Picture(picture.word, replace(declared, formats=(*declared.formats, rest)))
 
 
 def schemas_of(arguments: argparse.Namespace, environment: Environment, registry: Registry, others: list[Picture]) -> Declared:

@@ -80,8 +80,9 @@ def _differences(name: str, one: tuple[Picture, Layout], other: tuple[Picture, L
     for change in compare(old, new).changes:
         if change.kind in BYTES and _is_real(change):
             finding = ds502.drift(change, where)
-            place = other[0].declared.place(change.subject) or one[0].declared.place(change.subject)
-            yield finding if place is None else replace(finding, location=replace(place, path=change.subject, offset=change.offset))
+            places = (each[0].declared.place(change.subject) for each in (other, one))
+            place = next((each for each in places if each is not None), Location(other[0].declared.origin))
+            yield replace(finding, location=replace(place, path=change.subject, offset=change.offset))
 
 
 def _is_real(change: Change) -> bool:

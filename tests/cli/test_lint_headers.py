@@ -113,6 +113,24 @@ def test_drift(run: Runner, abi: Path, captures: Path) -> None:
     assert 2 == run("lint", "--drift").status
 
 
+def test_drift_of_structs_that_are_no_shipped_format(run: Runner, tmp_path: Path, captures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build knows every struct of the kernel: one's own are found in there as well."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "from devstate.schema import *\n"
+        'HEAD = Struct("list_head", "next" / U64, "prev" / U64)\n'
+        'SCHEMAS = [Schema(compatible="mine-v1", doc="d", source="s", status="project", root=Struct("mine_ser", "head" / HEAD))]\n'
+    )
+    Path("mine.py").write_text(text)
+    btf = captures / "vmlinux-7.3.btf"
+    outcome = run("lint", "mine.py", "--btf", btf)
+    assert (0, "nothing found in 1 format\n") == (outcome.status, outcome.out)
+    Path("mine.py").write_text(text.replace('"prev" / U64', '"prev" / U32'))
+    outcome = run("lint", "mine.py", "--drift", "--btf", btf)
+    assert (1, True) == (outcome.status, f"{btf}: list_head.prev: error[DS502" in outcome.out)
+
+
 def test_broken_headers(run: Runner, abi: Path) -> None:
     """The compiler's words, with their line."""
     (abi / "demo.h").write_text("#include <linux/types.h>\nstruct demo_ser {\n\tu65 count;\n};\n")
