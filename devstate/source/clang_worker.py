@@ -165,55 +165,26 @@ def key_of(cursor: Cursor) -> str:
 
 def described(cursor: Cursor, pending: list[Cursor]) -> dict[str, Any]:
     """One struct or union; what it embeds goes to ``pending``."""
-    packed = False
-    members = []
-    for each in cursor.get_children():
-        if each.kind is CursorKind.PACKED_ATTR:
-            packed = True
-        elif each.kind is CursorKind.FIELD_DECL:
-            members.append(member(cursor, each, pending))
-    members += unnamed(cursor, pending)
-    members.sort(key=lambda one: one[-1])
+    packed = any(each.kind is CursorKind.PACKED_ATTR for each in cursor.get_children())
+    # The fields of a type include those without a name, for unnamed structs: the children of a declaration do not.
+    members = [member(each, pending) for each in cursor.type.get_fields()]
     kind = cursor.type
     return {
         "name": tag(cursor), "keyword": RECORD_KINDS[cursor.kind], "size": max(kind.get_size(), 0), "align": max(kind.get_align(), 1),
         "packed": packed, "file": os.path.realpath(cursor.location.file.name), "line": cursor.location.line,
         "doc": cursor.raw_comment or "",
-        "members": [one[:-1] for one in members],
+        "members": members,
     }  # fmt: skip
 
 
-def member(owner: Cursor, each: Cursor, pending: list[Cursor]) -> list[Any]:
-    """A member with a name, and last where in the file it stands."""
+def member(each: Cursor, pending: list[Cursor]) -> list[Any]:
+    """One member; an unnamed struct or union is one without a name."""
     width = each.get_bitfield_width() if each.is_bitfield() else None
     counted = next((child.spelling.partition(":")[2] for child in each.get_children()
                     if child.kind is CursorKind.ANNOTATE_ATTR and child.spelling.startswith("counted_by:")), None)  # fmt: skip
     offset = each.get_field_offsetof()
     name = each.spelling if NAME.fullmatch(each.spelling or "") else ""
-    place = each.location
-    return [name, offset, width, value_type(each.type, pending), place.line, each.raw_comment or "", counted, place.offset]
-
-
-def unnamed(cursor: Cursor, pending: list[Cursor]) -> list[list[Any]]:
-    """Unnamed structs and unions whose members belong to the struct around them: libclang lists only their declarations."""
-    found = []
-    for each in cursor.get_children():
-        if each.kind not in RECORD_KINDS or not cindex.conf.lib.clang_Cursor_isAnonymousRecordDecl(each) or not each.is_definition():
-            continue
-        first = next((inner for inner in each.type.get_fields() if inner.spelling), None)
-        deep = each
-        while first is None:
-            deep = next((inner for inner in deep.get_children() if inner.kind in RECORD_KINDS), None)
-            if deep is None:
-                break
-            first = next((inner for inner in deep.type.get_fields() if inner.spelling), None)
-        if first is None:
-            continue
-        offset = cursor.type.get_offset(first.spelling) - each.type.get_offset(first.spelling)
-        pending.append(each)
-        kind = {"kind": RECORD_KINDS[each.kind], "size": max(each.type.get_size(), 0), "inner": key_of(each)}
-        found.append(["", offset, None, kind, each.location.line, "", None, each.location.offset])
-    return found
+    return [name, offset, width, value_type(each.type, pending), each.location.line, each.raw_comment or "", counted]
 
 
 def value_type(kind: cindex.Type, pending: list[Cursor]) -> dict[str, Any]:

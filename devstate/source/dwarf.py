@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 
-from devstate.errors import DevstateError, DwarfError, LimitError, UsageError
+from devstate.errors import DevstateError, DwarfError, LimitError, NoSuchTypeError, UsageError
 from devstate.finding import Location
 from devstate.layout.declared import Declared
 from devstate.layout.model import Environment
@@ -122,7 +122,7 @@ class DwarfComposites:
                 found.setdefault(name, []).append(self.keep(target))
         if wanted is not None:
             if wanted not in found:
-                raise UsageError(f"{self.path} has no struct or union {wanted!r}")
+                raise NoSuchTypeError(f"{self.path} has no struct or union {wanted!r}")
             return [(key, wanted) for key in dict.fromkeys(found[wanted][:SAME_NAME_MAX])]
         return [(keys[0], name) for name, keys in found.items()]
 
@@ -178,7 +178,8 @@ class DwarfComposites:
         elif width is not None and "DW_AT_bit_offset" in entry.attributes:
             unit = 8 * number(entry, "DW_AT_byte_size", kind.size)
             from_top = number(entry, "DW_AT_bit_offset", 0)
-            from_top -= 1 << 64 if from_top >> 63 else 1 << 32 if from_top >> 31 & 1 and from_top < 1 << 32 else 0
+            for bits in (16, 32, 64):  # negative in a form without a sign
+                from_top -= 1 << bits if 1 << (bits - 1) <= from_top < 1 << bits else 0
             at += from_top if self.big else unit - from_top - width
         if width is not None and (kind.dims or kind.kind not in ("int", "enum") or width > 8 * kind.size):
             raise DwarfError(f"bit-field {name!r} does not fit its type", source=self.path, expected=f"up to {8 * kind.size} bits",

@@ -133,11 +133,10 @@ class Includes:
             beside = os.path.realpath(os.path.join(os.path.dirname(includer), name))
             if os.path.isfile(beside):
                 if not any(is_below(beside, each) for each in (self.base, self.root, *self.given) if each):
-                    raise HeaderError("an include leads out of the source", source=includer, found=name[:80])
+                    raise outside(includer, name)
                 return beside
-        name = os.path.normpath(name)
-        if name.startswith(".."):
-            name = name.replace("../", "")
+        if ".." in name.split("/"):  # the compiler would look beside the stubs
+            raise outside(includer, name)
         if name not in self.stubs:
             self.stubs[name] = self.look_up(name)
             if not os.path.isfile(os.path.join(SHIMS, name)):
@@ -160,6 +159,12 @@ class Includes:
             if os.path.isfile(real) and any(is_below(real, each) for each in (self.base, self.root, *self.given) if each):
                 return real
         return ""
+
+
+def outside(includer: str, name: str) -> HeaderError:
+    """The error for an include that climbs out of the directories that may be read."""
+    advice = "name its directory with --include"
+    return HeaderError("an include leads out of the source", source=includer, found=name[:80], advice=advice)
 
 
 def is_below(path: str, folder: str) -> bool:

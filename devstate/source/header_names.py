@@ -127,6 +127,7 @@ def _mentioned(facts: HeaderFacts) -> set[str]:
     found: set[str] = set()
     for file in facts.files:
         text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", file.text, flags=re.DOTALL)
+        text = re.sub(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", " ", text, flags=re.MULTILINE)
         for start in re.finditer(r"\b(?:struct|union)\b[^;{}()]*\{", text):
             end = text.find("}", start.end())
             found.update(re.findall(r"[A-Za-z_]\w*", text[start.end() : end if end > 0 else len(text)]))

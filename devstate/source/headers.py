@@ -35,7 +35,8 @@ TARGETS = {"little": "x86_64-linux-gnu", "big": "aarch64_be-linux-gnu"}
 
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\S.*)$", re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_TYPE_WORDS = re.compile(r"[{};]|^(?:struct|union|enum|static|extern|inline|do|if|typedef)\b")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NO_VALUE = re.compile(r"[{};]|^(?:struct|union|enum|static|extern|inline|do|if|typedef)\b")
 
 
 @frozen
@@ -124,13 +125,13 @@ def _compile(
     import sys
 
     arguments = [
-        "-x", "c", "-std=gnu11", "-nostdinc", "-w", "-ferror-limit=100", "-target", TARGETS[environment.byte_order],
+        "-x", "c", "-std=gnu11", "-nostdinc", "-w", "-fparse-all-comments", "-ferror-limit=100", "-target", TARGETS[environment.byte_order],
         f"-DDEVSTATE_PAGE_SHIFT={environment.page_size.bit_length() - 1}", *(f"-D{each}" for each in defines),
     ]  # fmt: skip
-    asked = [
-        {"path": each.path, "macros": [macro.name for macro in own if not _TYPE_WORDS.search(macro.body)], "kernel": each.kernel}
-        for each, own in zip(files, macros, strict=True)
-    ]
+    asked = []
+    for each, own in zip(files, macros, strict=True):
+        names = [macro.name for macro in own if not _NO_VALUE.search(_STRING.sub("", macro.body))]
+        asked.append({"path": each.path, "macros": names, "kernel": each.kernel})
     request = {"files": asked, "includes": folders, "arguments": arguments, "skip": SHIMS}
     worker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clang_worker.py")
     try:
