@@ -16,6 +16,10 @@ class UsageError(DevstateError):
     """The request itself makes no sense (unknown verb, path, compatible; ambiguous choice). The text says what to do."""
 
 
+class NoSuchTypeError(UsageError):
+    """A source has no struct or union of a name."""
+
+
 class SchemaError(DevstateError):
     """A schema cannot be loaded or lowered. ``path`` is the field path inside the schema."""
 

@@ -18,12 +18,16 @@ BASELINE_MAX = 16 << 20
 
 
 def open_source(word: str, environment: Environment, registry: Registry, type_name: str | None = None) -> Declared:
-    """What ``word`` declares in ``environment``. Errors as open_layouts()."""
+    """What ``word`` declares in ``environment``; a struct that a source does not have is missing evidence. Errors as open_layouts()."""
     if word == SHIPPED:
         return Declared(word, "baselines", environment, tuple(registry.layout(name, environment) for name in registry.summaries))
+    from devstate.errors import NoSuchTypeError
     from devstate.source.opening import open_layouts
 
-    return open_layouts(word, environment, type_name=type_name, registry=registry)
+    try:
+        return open_layouts(word, environment, type_name=type_name, registry=registry)
+    except NoSuchTypeError as error:
+        return Declared(word, "object", environment, (), (), (str(error),))
 
 
 def open_in_all(word: str, environments: list[Environment], registry: Registry, type_name: str | None = None) -> list[Declared]:

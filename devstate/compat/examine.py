@@ -10,7 +10,7 @@ from devstate.compat.change import Comparison
 from devstate.compat.compare import compare
 from devstate.compat.judge import judge
 from devstate.compat.migrations import migrations
-from devstate.compat.pairing import FormatPair, only_type, pairs_of
+from devstate.compat.pairing import FormatPair, only_type, pairs_of, would_show
 from devstate.compat.rules import ds501, ds504
 from devstate.compat.versions import next_version
 from devstate.finding import Finding, Outcome, Severity
@@ -133,7 +133,7 @@ class Examination:
             self.missing[f"{old.origin} is {orders[0]}-endian, {new.origin} is {orders[1]}-endian: no kernel reads both"] = None
             return
         for pair in pairs_of(old.formats, new.formats):
-            if pair.new is None and new.kind in BUILT and not _would_show(new, pair.old):
+            if pair.new is None and not would_show(old, new, pair.old):
                 continue
             comparison = with_migrations(comparison_of(pair, self.supported), old, new, self.registry)
             verdict = judge(comparison, self.direction)
@@ -162,11 +162,6 @@ class Examination:
             _ordered(entries), max(both[0], default=None), max(both[1], default=None), tuple(self.advice.values()),
             tuple(self.outcomes), tuple(self.missing),
         )  # fmt: skip
-
-
-def _would_show(build: Declared, layout: Layout) -> bool:
-    """Whether a build would show that it has a format: by its string, where the strings of the build are known at all."""
-    return build.kind == "build" and layout.compatible is not None and any(each.compatible is not None for each in build.formats)
 
 
 def _edit_of_header(new: Declared, pair: FormatPair, bump: Bump) -> str:

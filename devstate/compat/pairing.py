@@ -119,11 +119,38 @@ def _follows(one: Layout, other: Layout) -> bool:
     return one.replaces is not None and one.replaces in (other.compatible, other.name)
 
 
+WRITTEN = ("schemas", "baselines", "manifest")
+"""Kinds of sources that list formats, versions or not."""
+
+FILES = (".py", ".h", ".c", ".json")
+"""How the name of a source ends that is one file."""
+
+
+def would_show(old: Declared, new: Declared, layout: Layout) -> bool:
+    """Whether the new side is one that would have a format of the old side, if it still were there: else its absence says nothing.
+
+    A list of formats shows all; but one file of it is not the whole. Headers show what their files declare, a build what has a string,
+    where the strings of the build are known.
+    """
+    if new.kind == "headers" and old.kind == "headers":
+        return new.origin.endswith(FILES) == old.origin.endswith(FILES)
+    if new.kind in WRITTEN and old.kind in WRITTEN:
+        return not new.origin.endswith(FILES) or old.origin.endswith(FILES) or len(old.formats) == 1
+    if layout.compatible is None or new.kind == "object":
+        return False
+    if new.kind == "headers":
+        files = {(place.source or "").rpartition("/")[2] for _, place in new.places}
+        return layout.source.partition(" ")[0].rpartition("/")[2] in files
+    return new.kind != "build" or any(each.compatible is not None for each in new.formats)
+
+
 def only_type(declared: Declared, name: str) -> Declared:
     """What a source says of one struct: its formats that have it, cut down to it and what it leads to.
 
-    What has no such struct says so in ``missing``.
+    What has no such struct, and no typedef of one, says so in ``missing``.
     """
+    if all(struct.name != name for each in declared.formats for struct in each.structs):
+        name = dict(declared.aliases).get(name, name)
     formats = tuple([_rooted(each, name) for each in declared.formats if any(struct.name == name for struct in each.structs)])
     missing = declared.missing if formats else (*declared.missing, f"{declared.origin} has no struct {name}")
     return replace(declared, formats=formats, missing=missing)

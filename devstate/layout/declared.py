@@ -32,6 +32,7 @@ class Declared:
     places: tuple[tuple[str, Location], ...] = ()
     missing: tuple[str, ...] = ()
     owners: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...] = ()
 
     def place(self, subject: str) -> Location | None:

@@ -6,7 +6,7 @@ BTF knows no packed attribute, no alignment and no flexible arrays: an array of 
 
 from __future__ import annotations
 
-from devstate.errors import UsageError
+from devstate.errors import NoSuchTypeError
 from devstate.source.btf_section import ARRAY, CONST, ENUM, ENUM64, INT, PTR, RESTRICT, STRUCT, TYPE_TAG, TYPEDEF, UNION, VOLATILE
 from devstate.source.btf_shape import MAX_CHAIN, ctype
 from devstate.source.composite import Composite, Member, ValueType
@@ -109,13 +109,13 @@ class BtfComposites:
 
 
 def btf_structs(btf: Btf, names: list[str]) -> tuple[StructLayout, ...]:
-    """The structs and unions with these names, and all that they embed, innermost first. UsageError when one is not there, or several
-    of one name differ; BtfError and LimitError for malformed types."""
+    """The structs and unions with these names, and all that they embed, innermost first. NoSuchTypeError when one is not there,
+    UsageError when several of one name differ; BtfError and LimitError for malformed types."""
     roots = []
     for name in names:
         found = btf.find(name)
         if not found:
-            raise UsageError(f"{btf.source or 'the BTF'} has no struct or union {name!r}")
+            raise NoSuchTypeError(f"{btf.source or 'the BTF'} has no struct or union {name!r}")
         if len(found) > 1:
             btf.layout(name)  # UsageError unless they are all the same
         roots.append((found[0], name))

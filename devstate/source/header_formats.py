@@ -48,7 +48,7 @@ def open_headers(
         place = places.get(macro or "") or places.get(layout.root if isinstance(layout.root, str) else "")
         if place is not None:
             places.setdefault(layout.name, place)
-    return Declared(shown or path, "headers", environment, formats, tuple(places.items()), (), made.owners())
+    return Declared(shown or path, "headers", environment, formats, tuple(places.items()), (), made.owners(), facts.aliases)
 
 
 @frozen
