@@ -10,7 +10,7 @@ from __future__ import annotations
 from devstate.compat.drift import kernel_doc, versions_in_texts
 from devstate.compat.judge import rule_module
 from devstate.compat.owners import claimed, shared
-from devstate.compat.rules import LINTS, ds301, ds304, ds501, ds504, ds601
+from devstate.compat.rules import LINTS, ds301, ds304, ds501, ds504, ds505, ds601
 from devstate.compat.spelling import spelled
 from devstate.compat.waivers import Subject
 from devstate.finding import Severity
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 REASONS = {"mainline": "upstream has it so, and published bytes stay", "posted": "it was posted so"}
 """Why nothing is to be done, by the status of a format."""
+
+SPOKEN = ("schemas", "baselines", "headers")
+"""Kinds of sources in which a field may have a text."""
 
 STATUSES = {"project": 0, "mainline": 1, "posted": 2}
 """Of several formats with one finding, whose status decides about it: the lowest."""
@@ -53,7 +56,7 @@ def lint(declared: Sequence[Declared], steps: Sequence[Step] = (), known: frozen
     found: dict[tuple[object, ...], list[tuple[Finding, Layout]]] = {}
     for index, layout in enumerate(declared[0].formats):
         twins = [each.formats[index] for each in declared if index < len(each.formats) and each.formats[index].name == layout.name]
-        for finding in _of_layout(layout, twins):
+        for finding in _of_layout(layout, twins, spoken=declared[0].kind in SPOKEN):
             found.setdefault((finding.rule, finding.location.path, finding.message), []).append((finding, layout))
     for each in declared:  # what is shared may differ on some page sizes only
         for finding, layouts in _of_set(each, steps, known):
@@ -70,10 +73,10 @@ def _linted(found: list[tuple[Finding, Layout]], declared: Declared) -> Linted:
     return Linted(_placed(_settled(finding, layout), declared, first), tuple(each.name for _, each in found), first)
 
 
-def _of_layout(layout: Layout, twins: Sequence[Layout]) -> Iterator[Finding]:
-    """What one format gives by itself."""
+def _of_layout(layout: Layout, twins: Sequence[Layout], *, spoken: bool) -> Iterator[Finding]:
+    """What one format gives by itself; ``spoken`` says that the source has texts, so that a missing one is nobody's but the author's."""
     for rule in LINTS:
-        if rule != ds501.RULE.id or len(twins) < 2:
+        if (rule != ds501.RULE.id or len(twins) < 2) and (rule != ds505.RULE.id or spoken):
             yield from rule_module(rule).lint(layout)
     if len(twins) > 1:
         yield from ds501.across(twins)

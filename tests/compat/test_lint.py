@@ -92,6 +92,12 @@ def test_what_says_itself_needs_no_doc() -> None:
     assert [] == found(schema(Struct("s", "n" / U64 * "n", "z" / MustBeZero(U64))))
 
 
+def test_a_build_has_no_docs() -> None:
+    """What a compiler laid out says nothing, and is not asked to."""
+    silent = [replace(each, kind="build") for each in declared(schema(Struct("s", "n" / U64)))]
+    assert () == lint(silent)
+
+
 def test_a_counted_array() -> None:
     """An array that a field counts is fine."""
     assert [] == found(schema(Struct("s", "n" / U64 * "n", "t" / FlexArray(U64, this.n) * "t")))
