@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from devstate.cli.inputs import add_inputs, open_registry
 from devstate.errors import DecodeError, EncodeError, UsageError
+from devstate.frozen import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
     from devstate.handover.convert import Conversion
+    from devstate.handover.model import Handover
     from devstate.layout.registry import Registry
 
 OK, REFUSED = 0, 1
@@ -82,12 +84,22 @@ def _image(args: argparse.Namespace) -> int:
 
         print(f"error: {printable(f'cannot be carried: {error}')}", file=sys.stderr)
         return REFUSED
+    conversion = replace(conversion, notes=(*conversion.notes, *_errors(handover)))
     refused = bool(conversion.dropped) and not args.allow_loss
     written = args.output if not refused else None
     if written is not None:
         save(built, written, conversion.spec.forms.release, force=args.force)
     _say(args, registry, conversion, refused=refused, written=written)
     return REFUSED if refused else OK
+
+
+def _errors(handover: Handover) -> list[str]:
+    """That what is converted was not sound before."""
+    from devstate.check.run import check
+    from devstate.finding import Severity
+
+    count = sum(finding.severity is Severity.ERROR for finding in check(handover).findings)
+    return [f"`devstate check` finds {count} {'error' if count == 1 else 'errors'} in it, and converting mends none"] if count else []
 
 
 def _say(args: argparse.Namespace, registry: Registry, conversion: Conversion, *, refused: bool, written: str | None) -> None:

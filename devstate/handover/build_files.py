@@ -45,7 +45,7 @@ def build_file(links: Links, layout: Layout | None, file: FileSpec, place: str) 
         raise EncodeError(f"the form {layout.name} has no place for seals", path=f"{place}.seals", found=file.seals)
     index, pfn, flags = folios(links, file, place)
     records = folio_records(layout, area.target.element.struct, {"pfn": pfn, "flags": flags, "index": index})
-    values: dict[str, Any] = {"pos": file.pos, "size": file.size, "seals": file.seals}
+    values: dict[str, Any] = {**file.fields, "pos": file.pos, "size": file.size, "seals": file.seals}
     body: dict[str, Any] = {each.name: values.get(each.name, 0) for each in layout.struct().fields if not each.gap}
     body |= {area.target.count or "nr_folios": len(index), area.name: links.page_list(layout, records, place)}
     pa = links.room.put(place, encode(layout, body))

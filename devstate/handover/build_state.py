@@ -5,8 +5,8 @@
 
     header | structure | strings | zeros up to 8 | section | zeros up to 8 | section ...      totalsize counts all of it
 
-Layouts come from the registry, each once. Parts of a few bytes stand in their node, larger ones in sections; what is to be in memory
-of its own is put there.
+Layouts come from the registry, each once. Parts of a few bytes stand in their node, larger ones in sections, the largest in memory of
+their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from devstate.codec.encode import encode, encode_array
 from devstate.errors import EncodeError
 from devstate.fdt.model import Fdt, Node
+from devstate.fdt.rules import MAX_SIZE
 from devstate.fdt.writer import SEQUENTIAL, write
 from devstate.handover.build_links import text
 from devstate.handover.state import DEPTH_MAX, FOUND_BY, LAYOUTS
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 INLINE_MAX = 256
 """Bytes that stand in a node unless told otherwise: what is larger would make the tree slow to walk."""
+
+SECTION_MAX = 64 << 10
+"""Bytes that stand behind the tree unless told otherwise: a blob has 2 MiB at most, as any devicetree."""
 
 ALIGN = 8
 TOTALSIZE = slice(4, 8)
@@ -65,7 +69,7 @@ class Tree:
             properties["struct"] = text(part.struct)
         if part.many:
             properties["count"] = self.links.number(len(part.records))
-        place = part.place or ("state" if len(data) <= INLINE_MAX else "section")
+        place = part.place or ("state" if len(data) <= INLINE_MAX else "section" if len(data) <= SECTION_MAX else "memory")
         properties[place] = self.placed(part.path, place, data)
 
     def embedded(self, name: str) -> str:
@@ -98,6 +102,9 @@ class Tree:
             size += -size % ALIGN
             offsets.append(size)
             size += len(data)
+        if size > MAX_SIZE:
+            path = max(self.sections, key=lambda each: len(each[1]))[0] if self.sections else None
+            raise EncodeError("the subtree is too large", path=path, expected=f"at most {MAX_SIZE} bytes", found=size, advice="use memory")
         for (path, _), offset in zip(self.sections, offsets, strict=True):
             self.nodes[path]["section"] = self.links.number(offset) + self.nodes[path]["section"][8:]
         blob = bytearray(self.tree())

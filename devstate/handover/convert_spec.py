@@ -14,6 +14,7 @@ from devstate.codec.encode import encode
 from devstate.errors import EncodeError, LocatedError
 from devstate.frozen import frozen, replace
 from devstate.handover.build import METADATA
+from devstate.handover.rebuild import other_fields
 from devstate.handover.root import FDT_MAGIC
 from devstate.layout.model import NodeLayout
 from devstate.layout.release import parse_release, writes
@@ -101,12 +102,15 @@ class Carrying:
     def file(self, spec: FileSpec, file: PreservedFile) -> FileSpec:
         """A file of its format: what is built of parts takes the values, any other kind gets the record as it is then."""
         target = self.forms.memfd if spec.handler is None else self.own.get(file.format or "")
-        if target is None or file.format is None or file.body is None or target == file.format:
+        if target is None or file.format is None or target == file.format:
             return spec
+        if file.body is None:
+            message = f"its record, of the format {file.format}, is not there"
+            raise EncodeError(message, source=self.handover.source, pa=file.data_pa, path=file.path)
         made = self.converted(file.format, target, file.body, file.path)
         if spec.handler is None:
             values = {name: getattr(made.record, name, 0) for name in ("size", "pos", "seals")}
-            return replace(spec, **values)
+            return replace(spec, **values, fields=other_fields(made.record))
         self.moved.add(file.path)
         return replace(spec, handler=made.layout.compatible or file.compatible, record=encode(made.layout, made.record))
 
@@ -124,7 +128,9 @@ class Carrying:
         """A client of one's own: its blob in the other format, where one is asked for; None when the root cannot lead to it."""
         opened = self.handover.subtree(subtree.name)
         target = self.own.get(opened.format or "") if opened is not None else None
-        if opened is not None and opened.layout is not None and target is not None and isinstance(opened.layout.root, str):
+        if opened is not None and opened.layout is not None and target is not None:
+            if not isinstance(opened.layout.root, str):
+                raise EncodeError(f"{opened.format} is a devicetree of a client's own", source=self.handover.source, path=subtree.name)
             record = decode(opened.layout, subtree.blob)
             made = self.converted(opened.layout.name, target, record, subtree.name)
             self.moved.add(subtree.name)

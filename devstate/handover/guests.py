@@ -11,12 +11,14 @@ from devstate.codec.columns import Columns, columns
 from devstate.codec.decode import decode, decode_array
 from devstate.errors import DevstateError
 from devstate.frozen import frozen
+from devstate.handover.folios import merge_columns
 from devstate.handover.text import c_string
 from devstate.layout.baseline import fingerprint
 from devstate.layout.plain import to_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator
 
     from devstate.codec.record import Record
@@ -34,6 +36,9 @@ SHARED, PRIVATE, PINNED = 1, 2, 4
 """Bits of the flags of an extent."""
 
 NO_OWNER = 0xFFFF
+
+END = 1 << 56
+"""Beyond any memory."""
 
 
 @frozen
@@ -94,6 +99,22 @@ def _guest(layout: Layout, part: Part, owners: Part, extents: Part) -> Iterator[
     except DevstateError:
         return  # opening has said so
     yield Guest(part.path, c_string(head.name)[0], head, tuple(known), made, extents.pa, layout.struct(EXTENTS).size)
+
+
+def kept_elsewhere(handover: Handover) -> array[int]:
+    """Memory of guests that no file and no region has: their extents as merged edges."""
+    import numpy as np
+
+    starts, ends = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    for guest in guests_of(handover):
+        kinds = np.array([owner.kind for owner in guest.owners] + [DEVICE])
+        owner = guest.extents["owner"]
+        mine = kinds[np.minimum(owner, len(guest.owners))] == DEVICE
+        pa, size = (guest.extents[name][mine].astype(np.uint64) for name in ("pa", "size"))
+        sound = (pa < np.uint64(END)) & (size < np.uint64(END))
+        starts.append(pa[sound])
+        ends.append((pa + size)[sound])
+    return merge_columns(np.concatenate(starts), np.concatenate(ends))
 
 
 def owner_of(handover: Handover, owner: Record) -> PreservedFile | Region | None:

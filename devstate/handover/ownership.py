@@ -125,7 +125,12 @@ def find_owners(handover: Handover) -> Ownership:
             ends = array("Q", [min(pa + size, ADDRESS_END) for pa in file.pages.blocks])
             spans.add(f"{file.path} (folio array)", file.pages.blocks, ends)
     preserved = array("Q", handover.preserved.map.edges) if handover.preserved is not None else array("Q")
-    return Ownership(audits, tuple(spans.shared()), subtract(preserved, spans.pages(handover.environment.page_size)))
+    unowned = subtract(preserved, spans.pages(handover.environment.page_size))
+    if handover.state is not None and unowned:
+        from devstate.handover.guests import kept_elsewhere
+
+        unowned = subtract(unowned, kept_elsewhere(handover))
+    return Ownership(audits, tuple(spans.shared()), unowned)
 
 
 def subtract(edges: array[int], other: array[int]) -> array[int]:

@@ -12,6 +12,7 @@ Contents (folios, regions, memory of the subtree ``devstate``) are copied where 
 
 from __future__ import annotations
 
+from devstate.codec.convert import values_of
 from devstate.errors import EncodeError
 from devstate.handover.build import LUO, MEMBLOCK, METADATA, Built, build
 from devstate.handover.content import folio_form, folio_records
@@ -24,6 +25,9 @@ from devstate.memory.physmem import ADDRESS_END
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from devstate.codec.record import Record
     from devstate.handover.model import Handover, PreservedFile, Session, Subtree
 
 SPARE = 1 << 20
@@ -105,8 +109,19 @@ def _file(handover: Handover, file: PreservedFile) -> FileSpec:
     if not _is_built(file):
         return FileSpec(file.token, handler=file.compatible, data=file.data_pa)
     return FileSpec(
-        file.token, size=file.size or 0, pos=file.pos or 0, seals=file.seals or 0, folios=_folios(handover, file)
+        file.token,
+        size=file.size or 0,
+        pos=file.pos or 0,
+        seals=file.seals or 0,
+        folios=_folios(handover, file),
+        fields=other_fields(file.body) if file.body is not None else {},
     )
+
+
+def other_fields(record: Record) -> dict[str, Any]:
+    """The fields of a memfd's record that are neither in every form nor made anew: feature words of a posted one."""
+    known = {"pos", "size", "seals", "flags", "nr_folios", "folios"}
+    return {name: value for name, value in values_of(record).items() if name not in known}
 
 
 def _folios(handover: Handover, file: PreservedFile) -> FolioColumns:

@@ -46,6 +46,7 @@ ENTRIES = (SETUP_DATA, DEVICETREE)
 """How the next kernel is led to the root: x86, and machines with a devicetree."""
 
 NO_PINS: Mapping[str, int] = {}
+NO_FIELDS: Mapping[str, Any] = {}
 
 
 @frozen
@@ -64,6 +65,7 @@ class FileSpec:
 
     ``folios`` says where each folio is; without it they are all of ``order``, one behind the other. ``handler`` and ``data`` are the
     string and handle of a file of any other kind, which are written as they are; with ``record``, the handle is where that is put.
+    ``fields`` are values of a memfd's record that no form of mainline has.
     """
 
     token: int
@@ -76,6 +78,7 @@ class FileSpec:
     handler: str | None = None
     data: int = 0
     record: bytes | None = None
+    fields: Mapping[str, Any] = NO_FIELDS
 
 
 @frozen

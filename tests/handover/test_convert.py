@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from devstate.check.run import check
 from devstate.codec.encode import encode
 from devstate.errors import EncodeError, UsageError
+from devstate.fdt.model import Fdt
+from devstate.fdt.model import Node as Tree
+from devstate.fdt.writer import write
 from devstate.finding import Reaction, Severity
 from devstate.frozen import replace
 from devstate.handover.build import Built, build
 from devstate.handover.convert import carry_out, convert
 from devstate.handover.model import Handover
 from devstate.handover.open import open_handover, open_memory
+from devstate.handover.rebuild import rebuild
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, SessionSpec, Spec, SubtreeSpec, forms_of
 from devstate.layout.compiling import compile_schemas
 from devstate.layout.model import Environment
@@ -25,7 +29,7 @@ from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
 from devstate.memory.open import open_input
 from devstate.pagetable.radix import Run
-from devstate.schema import U8, U16, Converter, Schema, Struct
+from devstate.schema import U8, U16, Converter, Node, Schema, Struct
 from tests.handover.builders import KERNELS, POSTED
 from tests.handover.test_versions import FULL, SCRATCH, able, opened, seen, told_of, wanted
 
@@ -223,6 +227,34 @@ def test_a_client_of_ones_own() -> None:
     other = open_memory(made.arena.view(), fdt=made.fdt_pa, registry=registry).subtree("own")
     assert other is not None and other.blob is not None and registry.summaries[target].size == other.size
     assert (registry.layout(target, Environment()).version or ("", 0))[1] == other.blob[0]
+
+
+def test_posted_forms_of_files() -> None:
+    """Feature words are written, read, rebuilt, and lost on the way down, which is said."""
+    handover = opened(build(able(FULL)))
+    conversion = convert(handover, replace(NEWEST, memfd="memfd"))
+    assert () == conversion.dropped
+    other = opened(carry_out(conversion))
+    assert [] == other.problems and {"memfd"} == {file.format for file in other.files}
+    assert [2, 3] == sorted({file.body.features.active for file in other.files if file.body is not None})
+    again = opened(rebuild(other))
+    assert [file.body for file in other.files] == [file.body for file in again.files]
+    back = convert(again, NEWEST)
+    assert () == back.dropped  # what the way up would give is no loss
+    assert content(handover) == content(opened(carry_out(back)))
+
+
+def test_a_devicetree_of_ones_own() -> None:
+    """It is not converted in silence."""
+    common = {"doc": "d", "source": "s", "status": "project", "found_by": "KHO subtree own", "carrier": "fdt"}
+    schemas = [Schema(compatible=name, root=Node("", compatible=name), **common) for name in ("own-v1", "own-v2")]  # type: ignore[arg-type]
+    registry = REGISTRY.copy()
+    registry.add_compiled(compile_schemas(schemas, [Converter("own-v1", "own-v2")]), "test")
+    blob = write(Fdt(Tree("", {"compatible": b"own-v1\0"})))
+    built = build(replace(STRANGE, sessions=(), flbs=(), subtrees=(SubtreeSpec("own", blob),)), registry=registry)
+    handover = open_memory(built.arena.view(), fdt=built.fdt_pa, registry=registry)
+    with pytest.raises(EncodeError, match="own-v1 is a devicetree of a client's own"):
+        convert(handover, NEWEST, {"own-v1": "own-v2"})
 
 
 def test_no_way() -> None:

@@ -32,6 +32,7 @@ from devstate.handover.follow import Follow
 from devstate.handover.guests import guests_of
 from devstate.handover.model import Handover, Subtree
 from devstate.handover.open import open_memory
+from devstate.handover.ownership import find_owners
 from devstate.handover.rebuild import rebuild
 from devstate.handover.spec import FileSpec, GuestRange, GuestSpec, PartSpec, RegionSpec, SessionSpec, Spec
 from devstate.handover.state import open_state
@@ -386,6 +387,25 @@ def test_guests_are_judged(name: str) -> None:
     findings = judged(*parts)
     assert wanted == sorted({each.rule for each in findings})
     assert all(each.location.pa is not None and (each.location.path or "").startswith("devstate/memory/") for each in findings)
+
+
+def test_memory_that_guests_have_is_somebody_s() -> None:
+    """What no file and no region keeps, but an extent describes, is not told to be nobody's."""
+    from devstate.pagetable.radix import Run
+
+    for parts, unowned in ((guest(extent(size=16 * 4096)), 0), (guest(extent(size=12 * 4096)), 4), ((), 16)):
+        handover = found(build(replace(FULL, guests=(), parts=parts, preserved=(Run(0x5000_0000, 16, 0),))))
+        assert unowned * 4096 == find_owners(handover).unowned_bytes
+
+
+def test_large_parts() -> None:
+    """They stand in memory of their own; a blob of more than a devicetree may have is refused."""
+    part = PartSpec("x/a", "guest-memory-v1", (extent(),) * 2049, "ds_guest_extent", many=True)
+    handover = found(build(Spec(NEWEST, parts=(replace(part, records=part.records[1:]), replace(part, path="x/b")))))
+    assert handover.state is not None and ["section", "memory"] == [each.place for each in handover.state.parts] and not handover.problems
+    with pytest.raises(EncodeError, match="the subtree is too large") as caught:
+        build(Spec(NEWEST, parts=(replace(part, records=(extent(),) * 66000, place="section"),)))
+    assert "x/a" == caught.value.path
 
 
 def test_many_extents_are_counted() -> None:
