@@ -26,6 +26,7 @@ VERBS = {
     "rehearse": "rehearse a live update with real processes and devices that never stop",
     "luo": "talk to the live update orchestrator of the running kernel",
     "gen": "generate C, documentation and test data from a format",
+    "new": "start a driver's package: schema, generated C, tests, fuzz target",
     "capture": "save the handover of the running kernel as one file",
 }
 
