@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CALLBACKS = {
     "memory": ("prepare", "freeze", "restore"),
-    "vcpus": ("freeze", "restore"),
+    "kvm": ("freeze", "restore"),
     "iommu": ("prepare", "restore"),
     "interrupts": ("restore",),
     "devices": ("prepare", "freeze", "restore", "finish"),

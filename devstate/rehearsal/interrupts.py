@@ -33,6 +33,11 @@ def entry(vector: int, destination: int, source: int) -> bytes:
     return encode(layout, values)
 
 
+def message(index: int) -> int:
+    """The address that a device writes to raise the interrupt of an entry: the remappable form, VT-d specification 5.1.2.2."""
+    return 0xFEE0_0010 | (index & 0x7FFF) << 5 | index >> 15 << 2
+
+
 def raised_at(memory: PhysMemory, table: int, index: int) -> tuple[int, int] | None:
     """(destination, vector) of an entry; None when it is not present, or is none at all."""
     if not 0 <= index < ENTRIES:

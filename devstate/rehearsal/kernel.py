@@ -26,7 +26,7 @@ from devstate.finding import Severity
 from devstate.handover.build import build
 from devstate.handover.content import write_content
 from devstate.handover.open import open_memory
-from devstate.handover.spec import FileSpec, FolioColumns, SessionSpec, Spec, SubtreeSpec, forms_of
+from devstate.handover.spec import FileSpec, FolioColumns, GuestSpec, SessionSpec, Spec, forms_of
 from devstate.layout.registry import Registry
 from devstate.luo.engine import NONE, Engine, Phase
 from devstate.luo.orchestrator import Orchestrator
@@ -35,16 +35,9 @@ from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.radix import cut
 from devstate.rehearsal.journal import Journal
 from devstate.rehearsal.machine import BASE, PAGE, RUNNING, Machine
-from devstate.rehearsal.participants import (
-    GuestMemory,
-    Interrupts,
-    Iommu,
-    RehearsedDevices,
-    Vcpus,
-    holds,
-    take_interrupts,
-)
-from devstate.rehearsal.state import NAME, pack_state, unpack_state
+from devstate.rehearsal.participants import GUEST, GuestMemory, Interrupts, Iommu, RehearsedDevices, holds, take_interrupts
+from devstate.rehearsal.state import Left
+from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,11 +47,14 @@ if TYPE_CHECKING:
     from devstate.rehearsal.scenario import Scenario
 
 RESTORE = Phase("restore", "restore", unwind=NONE, blackout=True)
-SESSION, TOKEN = "guest", 1
+SESSION, TOKEN = GUEST, 1
 """The session with the guest's memory, and its token there."""
 
 ORDER = 9
 """The guest's memory is in folios of 2 MiB."""
+
+OWN = "devstate-v1"
+"""The subtree of the participants: no kernel's, and understood by all that are rehearsed."""
 
 POISON = 0xA5
 """What a new kernel fills with whatever is not preserved: nothing may have relied on it."""
@@ -75,9 +71,9 @@ class Kernel:
         self.engine = Engine(budgets=dict(scenario.budgets), before=self.before)
         self.orchestrator = Orchestrator(engine=self.engine, state=State.UPDATED if self.hop else State.NORMAL)
         self.guest = GuestMemory(machine)
-        self.vcpus = Vcpus(scenario.vcpus)
-        self.iommu = Iommu(machine, self.guest)
+        self.vcpus = KvmVcpus(scenario.vcpus) if scenario.kvm else Vcpus(scenario.vcpus)
         self.interrupts = Interrupts(machine)
+        self.iommu = Iommu(machine, self.guest, self.interrupts)
         self.devices = RehearsedDevices(scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state)
         self.participants: list[Any] = [self.guest, self.vcpus, self.iommu, self.interrupts, self.devices]
         self.journal = Journal(plan["journal"], sync=plan.get("sync", True)) if plan.get("journal") else None
@@ -175,7 +171,7 @@ class Kernel:
             self.say("blackout")
             self.orchestrator.send(Event.FREEZE)
             self.note(state="frozen")
-            self.say("frozen", registers=self.vcpus.save())
+            self.say("frozen", registers=self.vcpus.shown(self.vcpus.frozen))
             self.step("frozen")
             entry = self.write()
         except DevstateError as error:
@@ -208,7 +204,8 @@ class Kernel:
     def spec(self) -> Spec:
         """What is handed over."""
         forms = forms_of(Registry.shipped(), self.scenario.kernels[self.hop])
-        state = {each.name: each.save() for each in self.participants}
+        parts = tuple([part for each in self.participants if each is not self.guest for part in each.parts()])
+        guests: tuple[GuestSpec, ...] = ()
         kept = cut([(pa, PAGE) for pa in self.kept()], PAGE)
         sessions: tuple[SessionSpec, ...] = ()
         if forms.luo is not None and forms.memfd is not None:
@@ -217,13 +214,13 @@ class Kernel:
             pfn = [self.guest.pa // PAGE + each for each in index]
             folios = FolioColumns(index, pfn, [3] * len(index), [ORDER] * len(index))
             sessions = (SessionSpec(SESSION, (FileSpec(TOKEN, size=self.guest.size, folios=folios),)),)
+            guests = (self.guest.guest(SESSION, TOKEN),)
             sessions += tuple([SessionSpec(name, (FileSpec(TOKEN, name.encode(), len(name)),)) for name in self.others()])
         else:  # a kernel before LUO keeps memory, and no files
             kept = cut([*((pa, PAGE) for pa in self.kept()), (self.guest.pa, self.guest.size)], PAGE)
-        subtrees = (SubtreeSpec(NAME, pack_state(state)),)
         jump = self.hop + 1
         return Spec(
-            forms, sessions=sessions, subtrees=subtrees, preserved=tuple(kept), scratch=(self.machine.scratch,),
+            forms, sessions=sessions, parts=parts, guests=guests, preserved=tuple(kept), scratch=(self.machine.scratch,),
             kexec_count=jump, liveupdate_num=jump,
         )  # fmt: skip
 
@@ -247,7 +244,7 @@ class Kernel:
             self.say("checked")
             self.step("restore")
             self.restore(handover)
-            self.say("restored", registers=self.vcpus.registers, calls=self.calls())
+            self.say("restored", registers=self.vcpus.shown(self.vcpus.read()), calls=self.calls())
             self.step("restored")
             self.poison(handover)
         except DevstateError as error:
@@ -269,7 +266,7 @@ class Kernel:
         holds(not errors, f"{errors[0].rule}: {errors[0].message}" if errors else "")
         known = {*forms_names(self.scenario.kernels[self.hop])}
         formats = [each.format for each in handover.subtrees] + [each.format for each in handover.files]
-        met = {name for name in formats if name is not None}
+        met = {name for name in formats if name is not None and name != OWN}
         met |= {handover.layout.name} if handover.layout is not None else set()
         holds(met <= known, f"kernel {self.scenario.kernels[self.hop]} does not read {', '.join(sorted(met - known))}")
 
@@ -283,21 +280,18 @@ class Kernel:
 
     def restore(self, handover: Handover) -> None:
         """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
-        subtree = handover.subtree(NAME)
-        holds(subtree is not None and subtree.blob is not None, f"no subtree {NAME} in the handover")
-        assert subtree is not None and subtree.blob is not None and handover.preserved is not None  # all said above
-        left = unpack_state(subtree.blob, NAME)
-        names = {each.name for each in self.orchestrator.participants}
-        unknown = [name for name in left if name not in names]
+        assert handover.preserved is not None  # check() saw to it
+        left = Left(handover)
+        known = {each.name: each for each in self.orchestrator.participants}
+        unknown = [name for name in left.subsystems() if name not in known]
         holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
         preserved = handover.preserved
         if handover.luo is not None:
             self.sessions(handover)
         self.guest.covered = preserved.covers
-        for each in self.orchestrator.participants:
-            holds(each.name in left, f"{each.name} finds nothing in the handover")
-            op = each.restore_left if isinstance(each, RehearsedDevices) else each.restore
-            self.engine.call(RESTORE, _Restoring(each.name, op), "restore", left[each.name])
+        for name, each in known.items():
+            op = each.take_up if isinstance(each, RehearsedDevices) else each.restore
+            self.engine.call(RESTORE, _Restoring(name, op), "restore", left)
         self.iommu.proven(Coverage(preserved.map, [self.machine.scratch]))
 
     def others(self) -> list[str]:

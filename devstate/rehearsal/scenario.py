@@ -8,6 +8,7 @@
     jump = "exec"                  # the old kernel replaces itself; or "kill": it is killed before the new one starts
     memory = "32M"                 # of the machine; the guest has half of it
     vcpus = 2
+    kvm = false                    # whether the vCPUs are those of a virtual machine of this host
     sessions = 0                   # more sessions, of one small file each
     expect = "updated"             # how it must end: or "refused"
 
@@ -48,7 +49,7 @@ ENDS = ("updated", "refused")
 SESSIONS_MAX = 1024
 OPS = ("prepare", "freeze", "cancel", "restore", "finish")
 
-TOP = ("name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect")
+TOP = ("name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm")
 DEVICE = ("name", "parent", "slots", "drivers", "reclaim", "requested")
 _SUFFIXES = {"K": 10, "M": 20, "G": 30}
 
@@ -79,6 +80,7 @@ class Scenario:
     seed: int = 1
     sessions: int = 0
     expect: str = "updated"
+    kvm: bool = False
 
 
 def to_plain(scenario: Scenario) -> dict[str, Any]:
@@ -145,6 +147,7 @@ class _Reader:
             self.number(plain, "seed", 1, 0, (1 << 63) - 1),
             self.number(plain, "sessions", 0, 0, SESSIONS_MAX),
             self.choice(plain, "expect", ENDS),
+            self.truth(plain, "kvm", False),
         )
         self.tree(made)
         return made
@@ -213,8 +216,8 @@ class _Reader:
             raise self.error(key, f"{key} is a number from {least} to {most}, not {value!r}")
         return value
 
-    def truth(self, plain: dict[str, Any], key: str) -> bool:
-        value = plain.get(key, True)
+    def truth(self, plain: dict[str, Any], key: str, default: bool = True) -> bool:
+        value = plain.get(key, default)
         if not isinstance(value, bool):
             raise self.error(key, f"{key} is true or false")
         return value

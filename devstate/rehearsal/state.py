@@ -1,56 +1,81 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What participants leave for the next kernel, as the blob of a KHO subtree of its own.
+"""What participants leave for the next kernel: parts of the subtree ``devstate``, typed by the schemas of the registry.
 
-::
-
-    0   magic "DSREHRS1"      8 bytes
-    8   size u32 of the body, crc32c u32 of it
-    16  body: a msgpack map, participant -> what it left
-
-A subtree's blob has whole pages; what is behind the body is zero.
+Old kernel: ``devstate.handover.spec.PartSpec``, one a part, below the participant's own subsystem. New kernel: :class:`Left` gives them
+back as records, after it has looked: the part must be there and whole, of the compatible that is asked for, in a layout that is known.
 """
 
 from __future__ import annotations
 
-import crc32c
-import msgpack
+import errno
 
-from devstate.errors import DecodeError
+from devstate.codec.record import fields
+from devstate.errors import DevstateError, LiveUpdateError
+from devstate.handover.guests import known_fingerprints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NAME = "devstate-rehearsal"
-"""Name of the subtree."""
+    from devstate.codec.record import Record
+    from devstate.handover.model import Handover
+    from devstate.handover.state import Part
 
-MAGIC = b"DSREHRS1"
-HEAD = 16
-BODY_MAX = 16 << 20
-"""Bytes of a body: some kilobytes for each of the devices that a rehearsal can have."""
+NAME_SIZE = 64
 
 
-def pack_state(state: dict[str, Any]) -> bytes:
-    """The blob."""
-    body: bytes = msgpack.packb(state)
-    return MAGIC + len(body).to_bytes(4, "little") + crc32c.crc32c(body).to_bytes(4, "little") + body
+def chars(text: str, size: int = NAME_SIZE) -> bytes:
+    """A text as a field of characters."""
+    return text.encode().ljust(size, b"\0")
 
 
-def unpack_state(blob: memoryview | bytes, source: str) -> dict[str, Any]:
-    """What was left. DecodeError for a blob that is not whole."""
-    data = bytes(blob)
-    size = int.from_bytes(data[8:12], "little")
-    body = data[HEAD : HEAD + size]
-    if data[:8] != MAGIC:
-        raise DecodeError("no state of a rehearsal", source=source, expected=MAGIC.decode(), found=data[:8].hex(" "))
-    if size > BODY_MAX or len(body) < size:
-        raise DecodeError("the state ends too early", source=source, offset=8, expected=f"{size} bytes", found=f"{len(data) - HEAD}")
-    if crc32c.crc32c(body) != int.from_bytes(data[12:16], "little"):
-        raise DecodeError("the checksum of the state does not fit", source=source, offset=12)
-    try:
-        state = msgpack.unpackb(body, strict_map_key=False)  # devices are known by their numbers
-    except (ValueError, msgpack.UnpackException) as error:
-        raise DecodeError(f"the state is no msgpack: {error}", source=source, offset=HEAD) from error
-    if not isinstance(state, dict):
-        raise DecodeError("the state is no map", source=source, offset=HEAD)
-    return state
+def text_of(raw: bytes) -> str:
+    """The text of a field of characters."""
+    return raw.split(b"\0")[0].decode("utf-8", "backslashreplace")
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """A record as a mapping, which can be written again."""
+    return dict(fields(record))
+
+
+class Left:
+    """What the old kernel left. All errors are LiveUpdateError: ENOENT for what is not there, EINVAL for what is not sound."""
+
+    def __init__(self, handover: Handover) -> None:
+        self.handover = handover
+        self._known = known_fingerprints(handover)
+
+    def subsystems(self) -> list[str]:
+        """Those that something was left for."""
+        parts = self.handover.state.parts if self.handover.state is not None else []
+        return sorted({part.path.split("/")[1] for part in parts})
+
+    def format(self, path: str) -> str:
+        """The compatible of a part."""
+        return self._part(path).format
+
+    def records(self, path: str, format_: str) -> list[Record]:
+        """A part that is many records."""
+        part = self._part(path)
+        if part.format != format_:
+            raise LiveUpdateError(errno.ENOENT, f"{path}: {part.format} was left, expected {format_}")
+        if part.fingerprint not in self._known.get(format_, []):
+            raise LiveUpdateError(errno.EINVAL, f"{path}: {format_} in a layout that is not known here")
+        try:
+            return part.records()
+        except DevstateError as error:
+            raise LiveUpdateError(errno.EINVAL, str(error)) from error
+
+    def record(self, path: str, format_: str) -> Record:
+        """A part that is one record."""
+        found = self.records(path, format_)
+        if len(found) != 1:
+            raise LiveUpdateError(errno.EINVAL, f"{path}: {len(found)} records, expected one")
+        return found[0]
+
+    def _part(self, path: str) -> Part:
+        part = self.handover.state.part(path) if self.handover.state is not None else None
+        if part is None:
+            raise LiveUpdateError(errno.ENOENT, f"nothing was left at {path}")
+        return part

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from devstate.cli.rehearse import open_scenario
+from devstate.errors import LiveUpdateError
+from devstate.luo.kvm import Kvm
 from devstate.pagetable import native
 from devstate.rehearsal.document import PHASES, document
 from devstate.rehearsal.faults import ends_of, faults_of
@@ -64,12 +66,24 @@ def test_faults(fault: Fault) -> None:
 
 
 def test_a_flipped_byte_is_refused() -> None:
-    """The first byte of the state that participants left."""
+    """The magic of the subtree that participants left."""
     clean = run(SMALL, looks=True)
-    place = next(pa for pa, _, what in clean.structures if what == "blob devstate-rehearsal")
+    place = next(pa for pa, _, what in clean.structures if what == "blob devstate")
     result = run(SMALL, Fault("flip", 0, "state", "", place))
     assert ("refused", ()) == (result.ended, result.wrong)
-    assert ["devstate-rehearsal: no state of a rehearsal"] == [each.partition(";")[0] for each in result.failures]
+    assert ["nothing was left at kvm/guest (ENOENT)"] == list(result.failures)
+
+
+def test_a_guest_of_kvm() -> None:
+    """The vCPUs are real: registers go through records into another virtual machine."""
+    try:
+        Kvm().close()
+    except LiveUpdateError as error:
+        pytest.skip(f"no KVM here: {error}")
+    result = run(open_scenario("kvm-guest"))
+    assert ("updated", ()) == (result.ended, result.wrong), result.failures
+    shown = next(step for step in result.steps if step.name == "restored").more["registers"]
+    assert [True, True] == ["xsave" in each for each in shown]
 
 
 def test_every_fault_is_named_once() -> None:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The structs of virtual machines, by hand: those of KVM's user API and our own. Included by kernel_structs.h, which says how to use it.
+ * The structs of virtual machines and devices, by hand: those of KVM's user API and our own. Included by kernel_structs.h, which says how to use it.
  */
 struct kvm_regs { u64 rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags; } NATURAL;
 struct kvm_segment {
@@ -66,3 +66,8 @@ struct ds_kvm_register { u64 id; u8 value[32]; } PACKED;
 struct ds_kvm_registers { u64 count; struct ds_kvm_register registers[]; } PACKED;
 struct ds_kvm_attribute { u32 group, flags; u64 attribute, value; } PACKED;
 struct ds_kvm_gic { u64 count; struct ds_kvm_attribute attributes[]; } PACKED;
+
+struct ds_device_tree { u32 devices, flags; } PACKED;
+struct ds_device { char path[128]; u32 parent, depth; char bus[32], driver[48]; u32 flags, phase; } PACKED;
+struct ds_ring_v1 { u32 device, stamps; } PACKED;
+struct ds_ring_v2 { u32 device, padding; u64 stamps, faults; } PACKED;
