@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import argparse
 
     from devstate.finding import Finding
+    from devstate.handover.iommu.model import Unit
 
 KINDS = ("vtd", "amd", "smmuv3")
 
@@ -65,11 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to show")
     group.add_argument("--json", action="store_true", help="one JSON document")
     group.add_argument("--no-mappings", action="store_true", help="without the extents of each domain, only their totals")
+    group.add_argument("--device", metavar="BDF", type=source, help="show only where --iova of this device goes: 00:04.0, or a stream id")
+    group.add_argument("--pasid", metavar="N", type=number, default=0, help="... with this PASID (0)")
+    group.add_argument("--iova", metavar="IOVA", type=number, help="... and this address; status 1 when it goes nowhere")
     group.add_argument("--verify", action="store_true", help="findings only, those of all page tables too; status 1 when there are any")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the unit; 0, or with --verify 1 when something is wrong. UsageError, errors as open_memory()."""
+    """Print the unit; 0. With --verify 1 when something is wrong, with --iova when it goes nowhere. UsageError, errors as open_memory()."""
     from devstate.cli.command import FINDINGS, OK
     from devstate.finding import Severity
     from devstate.handover.iommu.read import read_unit
@@ -81,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
         open_memory(arguments, arguments.input), arguments.unit, arguments.root, registers(arguments), segment=arguments.segment,
         encryption_bit=arguments.encryption_bit,
     )  # fmt: skip
+    if arguments.device is not None or arguments.iova is not None:
+        return _translate(unit, arguments)
     found = verify_unit(unit, tables=arguments.verify)
     if arguments.verify:
         _findings(found, as_json=arguments.json)
@@ -97,6 +103,44 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{line}\n" for line in lines(unit))
         findings(found, sys.stdout)
     return OK
+
+
+def source(text: str) -> int:
+    """A source id: ``00:04.0``, ``0000:00:04.0``, or a number. ValueError otherwise. A segment counts as bits above the low 16."""
+    head, dot, function = text.rpartition(".")
+    if not dot:
+        return number(text)
+    segment, bus, device = [int(part, 16) for part in ("0:" + head).split(":")[-3:]]
+    value = int(function, 16)
+    if value > 7 or device > 31 or bus > 255 or min(segment, bus, device, value) < 0:
+        raise ValueError("not a bus, device and function")
+    return segment << 16 | bus << 8 | device << 3 | value
+
+
+def _translate(unit: Unit, arguments: argparse.Namespace) -> int:
+    """Print where one address of one device goes; 1 when it goes nowhere."""
+    from devstate.cli.command import FINDINGS, OK
+    from devstate.handover.iommu.model import bdf
+    from devstate.handover.iommu.translate import translate, translation_of
+
+    if arguments.device is None or arguments.iova is None:
+        raise UsageError("--device and --iova go together")
+    source_id = arguments.device - (arguments.segment << 16) if arguments.device >> 16 else arguments.device
+    if source_id < 0:
+        raise UsageError(f"the unit is of segment {arguments.segment:#x}")
+    kind, _ = translation_of(unit, source_id, arguments.pasid)
+    hit = translate(unit, source_id, arguments.iova, arguments.pasid)
+    name = bdf(source_id, unit.segment)
+    if arguments.json:
+        from devstate.report.json import write
+
+        row = None if hit is None else [f"{hit.iova:#x}", f"{hit.pa:#x}", hit.size, hit.access]
+        write({"device": name, "pasid": arguments.pasid, "iova": f"{arguments.iova:#x}", "translation": kind, "mapping": row}, sys.stdout)
+    elif hit is None:
+        print(f"{name} {arguments.iova:#x} {'blocked' if kind == 'blocked' else 'not mapped'}")
+    else:
+        print(f"{name} {arguments.iova:#x} -> {hit.pa:#x} {hit.access} {hit.size:#x} bytes to the end of the leaf, {kind}")
+    return FINDINGS if hit is None else OK
 
 
 def _findings(found: tuple[Finding, ...], *, as_json: bool) -> None:

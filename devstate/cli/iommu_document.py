@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from devstate.finding import Finding
     from devstate.handover.iommu.model import Device, Domain, InterruptEntry, InterruptTable, Run, Unit
 
-BLOCKED_MAX = 1 << 16
-"""Entries that reach nothing and are listed as devices: all of one PCI segment. ``blocked`` has the others, as runs."""
+BLOCKED_MAX = 4096
+"""Entries that reach nothing and are listed as devices: those of 16 buses. ``blocked`` has all of them, as runs."""
 
 ENTRY = {"amd": ("dte", "dte_pa"), "smmuv3": ("ste", "ste_pa"), "vtd": ("context_entry", "context_entry_pa")}
 """What the words of a device's entry and its address are called."""

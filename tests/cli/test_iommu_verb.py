@@ -121,6 +121,33 @@ def test_wrong_usage(run: Runner, intel: Path, words: list[str], message: str) -
     assert message in outcome.err
 
 
+def test_one_address(run: Runner, intel: Path, shipped: Path) -> None:
+    """Where a device's request goes, to the end of its leaf; 1 when it goes nowhere."""
+    base = [intel, "--unit", "vtd", "--root", "0x268c000", "--device"]
+    outcome = run("iommu", *base, "00:04.0", "--iova", "0x777123")
+    line = "0000:00:04.0 0x777123 -> 0x14ef123 w 0xedd bytes to the end of the leaf, second-stage"
+    assert (OK, [line]) == (outcome.status, outcome.lines)
+    expected = {"device": "0000:00:04.0", "pasid": 0, "iova": "0x777000", "translation": "second-stage"}
+    found = run("iommu", *base, "0x20", "--iova", "0x777000", "--json").json
+    assert expected | {"mapping": ["0x777000", "0x14ef000", 4096, "w"]} == found
+    outcome = run("iommu", *base, "0000:00:04.0", "--iova", "0x1000")
+    assert (FINDINGS, ["0000:00:04.0 0x1000 not mapped"]) == (outcome.status, outcome.lines)
+    outcome = run("iommu", *base, "ff:1f.7", "--iova", "0x1000", "--json")
+    assert (FINDINGS, "blocked", None) == (outcome.status, outcome.json["translation"], outcome.json["mapping"])
+    amd = [shipped / "iommu" / "amd.core.zst", "--unit", "amd", "--root", "0x1ccc000", "--device", "00:01.0", "--iova", "0"]
+    assert ["0000:00:01.0 0x0 blocked"] == run("iommu", *amd).lines
+    for words in (["00:04.0"], ["0:20.0", "--iova", "0"], ["00:04.8", "--iova", "0"], ["x.0", "--iova", "0"], ["00:04.0", "--pasid"]):
+        assert UNUSABLE == run("iommu", *base, *words).status
+
+
+def test_the_python_of_the_page(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/iommu.md's example runs."""
+    page = (SCHEMA.parent / "iommu.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0].replace("machine.core.zst", str(shipped / "iommu" / "intel48.core.zst"))
+    exec(compile(code, "docs/iommu.md", "exec"), {})
+    assert 11 == len(capsys.readouterr().out.splitlines())
+
+
 def test_help_documents_every_register(run: Runner) -> None:
     """Each that is read, and what is taken for granted without it."""
     from devstate.handover.iommu.registers import USED
