@@ -190,7 +190,7 @@ def test_versions_inside_a_known_tree(tmp_path: Path) -> None:
 
 def test_a_constant_for_some_page_sizes(tmp_path: Path) -> None:
     """One level more only with 16K pages: found there, and only there."""
-    text = "#include <linux/types.h>\n#define CARD_COMPATIBLE \"card-v1\"\nenum card {{ CARD_DEPTH = DIV_ROUND_UP(64 - PAGE_SHIFT{} - (PAGE_SHIFT + 3), PAGE_SHIFT - 3) + 1 }};\n"  # noqa: E501
+    text = '#include <linux/types.h>\n#define CARD_COMPATIBLE "card-v1"\nenum card {{ CARD_DEPTH = DIV_ROUND_UP(64 - PAGE_SHIFT{} - (PAGE_SHIFT + 3), PAGE_SHIFT - 3) + 1 }};\n'  # noqa: E501
     for name, more in (("old", ""), ("new", " + 1")):
         (tmp_path / f"{name}.h").write_text(text.format(more), encoding="utf-8")
     changed = []
