@@ -82,5 +82,5 @@ def _show(registry: Registry, arguments: argparse.Namespace) -> int:
     else:
         from devstate.report.layout import layout_lines
 
-        sys.stdout.write("".join([f"{line}\n" for line in layout_lines(layout)]))
+        sys.stdout.write("".join([f"{line}\n" for line in layout_lines(layout, registry.steps)]))
     return 0

@@ -14,14 +14,19 @@ from devstate.layout.model import ArrayType, BytesType, IntType, NodeLayout, Str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from devstate.layout.converter import Step
     from devstate.layout.model import FieldLayout, Layout, StructLayout, TargetLayout, TypeLayout
 
 
-def layout_lines(layout: Layout) -> Iterator[str]:
-    """The whole layout: what it is, its tree or its structs, outermost first."""
+def layout_lines(layout: Layout, steps: Iterable[Step] = ()) -> Iterator[str]:
+    """The whole layout: what it is, its tree or its structs, outermost first; ``steps`` are the converters that are known."""
     yield from _heading(layout)
+    for step in steps:
+        if step.source == layout.name:
+            loses = f", and may lose {', '.join(step.loses)}" if step.loses else ""
+            yield f"  {'converts to':13}{step.target}{loses}"
     if isinstance(layout.root, NodeLayout):
         yield ""
         yield from _node_lines(layout, layout.root)
