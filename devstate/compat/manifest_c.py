@@ -53,7 +53,7 @@ def to_c(manifest: Manifest) -> str:
     text = json.dumps(to_dict(manifest), indent=1)
     payload = text.encode("ascii")
     lines = "\n".join(f'\t"{_escaped(line)}\\n"' for line in text.split("\n")[:-1]) + f'\n\t"{_escaped(text.split(chr(10))[-1])}"'
-    name = manifest.name.replace("*/", "")
+    name = "".join(letter for letter in manifest.name if letter.isascii() and (letter.isalnum() or letter in "._-+ "))
     made = _HEAD.format(
         name=name, room=len(payload) + 1, magic=MAGIC, version=VERSION, size=len(payload), total=crc32c.crc32c(payload), lines=lines
     )

@@ -48,7 +48,7 @@ def open_machine(plain: dict[str, Any], path: str, environment: Environment) -> 
     """The devices of a dump. DecodeError when it is not of the form above, LimitError when it is too large."""
     reading = _Reading(path, environment)
     try:
-        devices = [(str(name), about["Description"]) for name, about in plain.items() if name != MACHINE and "Description" in about]
+        devices = [(str(name), about["Description"]) for name, about in plain.items() if name != MACHINE and about.get("Description")]
         if len(devices) > DEVICES_MAX:
             raise LimitError("too many devices", source=path, expected=f"at most {DEVICES_MAX}", found=len(devices))
         formats = [layout for name, description in devices for layout in reading.device(name, description)]
