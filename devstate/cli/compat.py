@@ -12,6 +12,7 @@ import sys
 
 from devstate.cli.inputs import number, open_registry
 from devstate.cli.policies import add_policy
+from devstate.cli.sources import add_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page-size", metavar="BYTES", type=number, help="compare for this page size only (default: all)")
     parser.add_argument("--byte-order", choices=("little", "big"), default="little", help="byte order of both kernels (default: little)")
     parser.add_argument("--schemas", metavar="PATH", action="append", default=[], help="a file or package with schemas of your own")
+    add_headers(parser)
     parser.add_argument("--fail-on", choices=LEVELS, default="error", help="least severity that makes the exit status 1 (default: error)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("--json", action="store_true", help="the same as --format json (docs/compat.schema.json)")
@@ -93,7 +95,7 @@ def report_of(arguments: argparse.Namespace) -> Report:
             continue
         for word in (job.old, job.new):
             if word not in opened:
-                opened[word] = open_in_all(word, environments, registry, arguments.type)
+                opened[word] = open_in_all(word, environments, registry, arguments.type, include=arguments.include, define=arguments.define)
         pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in paired(opened[job.old], opened[job.new])]
         direction = arguments.direction if job.pair is None else job.pair.direction
         supported = frozenset() if job.pair is None else job.pair.supported

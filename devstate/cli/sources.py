@@ -7,6 +7,9 @@ from devstate.layout.declared import Declared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from devstate.layout.model import Environment
     from devstate.layout.registry import Registry
 
@@ -17,7 +20,21 @@ BASELINE_MAX = 16 << 20
 """Bytes of one baseline: a hundred times the largest that is shipped."""
 
 
-def open_source(word: str, environment: Environment, registry: Registry, type_name: str | None = None) -> Declared:
+def add_headers(parser: argparse._ActionsContainer) -> None:
+    """Declare the options for C headers."""
+    parser.add_argument("--include", metavar="PATH", action="append", default=[], help="where headers are looked up; a module's vmlinux")
+    parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="a macro for C headers")
+
+
+def open_source(
+    word: str,
+    environment: Environment,
+    registry: Registry,
+    type_name: str | None = None,
+    *,
+    include: Sequence[str] = (),
+    define: Sequence[str] = (),
+) -> Declared:
     """What ``word`` declares in ``environment``; a struct that a source does not have is missing evidence. Errors as open_layouts()."""
     if word == SHIPPED:
         return Declared(word, "baselines", environment, tuple(registry.layout(name, environment) for name in registry.summaries))
@@ -25,18 +42,27 @@ def open_source(word: str, environment: Environment, registry: Registry, type_na
     from devstate.source.opening import open_layouts
 
     try:
-        return open_layouts(word, environment, type_name=type_name, registry=registry)
+        return open_layouts(word, environment, type_name=type_name, registry=registry, include=tuple(include), defines=tuple(define))
     except NoSuchTypeError as error:
         return Declared(word, "object", environment, (), (), (str(error),))
 
 
-def open_in_all(word: str, environments: list[Environment], registry: Registry, type_name: str | None = None) -> list[Declared]:
+def open_in_all(
+    word: str,
+    environments: list[Environment],
+    registry: Registry,
+    type_name: str | None = None,
+    *,
+    include: Sequence[str] = (),
+    define: Sequence[str] = (),
+) -> list[Declared]:
     """What a source declares in each environment; of what was built, only in its own (see :func:`paired`)."""
     from devstate.compat.examine import BUILT
 
-    found = [open_source(word, environments[0], registry, type_name)]
+    settings = {"include": include, "define": define}
+    found = [open_source(word, environments[0], registry, type_name, **settings)]
     for environment in environments[1:] if found[0].kind not in BUILT else []:
-        found.append(open_source(word, environment, registry, type_name))
+        found.append(open_source(word, environment, registry, type_name, **settings))
     return found
 
 
