@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {*BASE, "layout", "memory"},
     "testing": {*BASE, "layout", "compat", "source", "codec", "gen"},
     "luo": {*BASE, "handover", "codec", "gen"},
-    "rehearsal": {*BASE, "memory", "layout", "codec", "pagetable", "handover", "check", "luo"},
+    "rehearsal": {*BASE, "memory", "layout", "codec", "pagetable", "handover", "check", "compat", "luo"},
     "report": {*BASE, "layout", "codec"},
     "cli": {
         *BASE, "fdt", "memory", "schema", "layout", "codec", "pagetable", "handover", "check", "compat", "gen", "source", "luo", "report",

@@ -13,7 +13,7 @@ import time
 from devstate.pagetable.dma import Dma, DmaFault, Ring
 from devstate.pagetable.table import PageTable
 from devstate.rehearsal.interrupts import raised_at
-from devstate.rehearsal.machine import FAULTS, INTERRUPTS, LOST, STAMPS, STOP, Machine
+from devstate.rehearsal.machine import FAULTS, INTERRUPTS, IS_QUIET, LOST, QUIET, STAMPS, STOP, Machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ class Unit:
 
     def burst(self) -> None:
         """A burst of stamps, and an interrupt when it is time. The counters are set behind each: what is counted has happened."""
+        quiet = self.machine.counter(self.number, QUIET)
+        self.machine.count(self.number, IS_QUIET, quiet)
+        if quiet:
+            return
         first = self.machine.counter(self.number, STAMPS)
         try:
             self.dma.stamp(self.ring, first, BATCH)

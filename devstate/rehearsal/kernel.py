@@ -34,7 +34,7 @@ from devstate.luo.states import Event, State
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.radix import cut
 from devstate.rehearsal.journal import Journal
-from devstate.rehearsal.machine import BASE, PAGE, RUNNING, Machine
+from devstate.rehearsal.machine import BASE, IS_QUIET, PAGE, QUIET, RUNNING, Machine
 from devstate.rehearsal.participants import GUEST, GuestMemory, Interrupts, Iommu, RehearsedDevices, holds, take_interrupts
 from devstate.rehearsal.state import Left
 from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
@@ -161,6 +161,7 @@ class Kernel:
     def hand_over(self) -> None:
         """Prepare, freeze, write, and wait for the jump. What fails is undone, and said; the guest then runs as before."""
         try:
+            self.look_ahead()
             self.note(intent="prepare", state="normal")
             self.orchestrator.send(Event.PREPARE)
             self.note(state="prepared")
@@ -170,6 +171,7 @@ class Kernel:
             self.machine.words[RUNNING] = 0
             self.say("blackout")
             self.orchestrator.send(Event.FREEZE)
+            self.quiesce()
             self.note(state="frozen")
             self.say("frozen", registers=self.vcpus.shown(self.vcpus.frozen))
             self.step("frozen")
@@ -177,7 +179,7 @@ class Kernel:
         except DevstateError as error:
             if self.orchestrator.state is State.FROZEN:
                 self.orchestrator.send(Event.CANCEL)
-            self.machine.words[RUNNING] = 1
+            self.wake()
             self.fail(error)
             return
         self.note(state="handed-over", entry=entry)
@@ -185,6 +187,31 @@ class Kernel:
         self.step("handed-over")
         if self.wait() == "exec":
             self.replace(entry)
+
+    def look_ahead(self) -> None:
+        """Pre-flight, by the scenario's policy: not at all; refuse; or go without the devices that stand in the way."""
+        if self.scenario.preflight == "off":
+            return
+        from devstate.rehearsal.preflight import preflight
+
+        found = preflight(self)
+        if found.reasons and found.droppable and self.scenario.preflight == "drop":
+            for device in found.droppable:
+                self.devices.request(device, False)
+            self.say("dropped", devices=[device.name for device in found.droppable])
+            found = preflight(self)
+        if found.reasons:
+            raise LiveUpdateError(errno.ECANCELED, f"pre-flight: {'; '.join(found.reasons)}")
+        self.say("pre-flight", metadata=found.metadata, building=found.building)
+
+    def quiesce(self) -> None:
+        """Stop the DMA of devices that do not come along, as a shutdown does; the new kernel starts them afresh."""
+        staying = {device.name for device in self.devices.going()}
+        quiet = [number for number in self.iommu.tables if self.scenario.devices[number].name not in staying]
+        for number in quiet:
+            self.machine.count(number, QUIET, 1)
+        while any(not self.machine.counter(number, IS_QUIET) for number in quiet):
+            time.sleep(0.0002)
 
     def write(self) -> list[int]:
         """Build the handover; its entry: the address of its root, that of the scratch array, and the bytes of this."""
@@ -229,6 +256,12 @@ class Kernel:
         plan = self.plan | {"hop": self.hop + 1, "entry": entry}
         os.execv(sys.executable, [sys.executable, "-m", "devstate.rehearsal", "kernel", json.dumps(plan)])
 
+    def wake(self) -> None:
+        """The guest runs, and devices that stood still are started."""
+        for number in self.iommu.tables:
+            self.machine.count(number, QUIET, 0)
+        self.machine.words[RUNNING] = 1
+
     # ---- the new kernel ----
 
     def take_over(self) -> None:
@@ -250,7 +283,7 @@ class Kernel:
         except DevstateError as error:
             self.fail(error)
             return
-        self.machine.words[RUNNING] = 1
+        self.wake()
         self.say("resumed")
         if self.has_fault("early"):
             self.hurry()

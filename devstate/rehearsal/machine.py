@@ -7,7 +7,7 @@
     | kernel: tables, handover, first fit up  | scratch     | the guest's memory     |
     0                                         3/8           1/2                      1      of the size
 
-    control page, u64s:  0 stop   1 vCPUs run   then for each device  64 * (1 + n): stamps, interrupts, faults, unmapped
+    control page, u64s:  0 stop   1 vCPUs run   then for each device, 8 of them: stamps, interrupts, faults, lost, quiet, is quiet
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ STOP, RUNNING = 0, 1
 
 STAMPS, INTERRUPTS, FAULTS, LOST = 0, 1, 2, 3
 """Counters of a device: stamps written, interrupts raised, writes that were stopped, interrupts whose entry was not there."""
+
+QUIET, IS_QUIET = 4, 5
+"""Whether a device must not do DMA: a kernel says so, and the device answers."""
 
 DEVICE_WORDS = 8
 
@@ -77,7 +80,7 @@ class Machine:
         return self.words[DEVICE_WORDS * (1 + device) + which]
 
     def count(self, device: int, which: int, value: int) -> None:
-        """Set a counter of a device: only the device process does."""
+        """Set a counter of a device: only the device process does, but for QUIET."""
         self.words[DEVICE_WORDS * (1 + device) + which] = value
 
     def stop(self) -> None:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 """Seconds that a process may take for its next step: on a busy machine they start slowly."""
 
-DONE, KEPT, REFUSED, LOST = "updated", "kept", "refused", "lost"
-"""How it ended: every jump was done; a fault kept the old kernel, which then could jump; a new kernel took nothing over, and said why; a
-kernel died, and nothing was restored."""
+DONE, KEPT, HELD, REFUSED, LOST = "updated", "kept", "held", "refused", "lost"
+"""How it ended: every jump was done; a fault kept the old kernel, which then could jump; the pre-flight held it back; a new kernel took
+nothing over, and said why; a kernel died, and nothing was restored."""
 
 
 @frozen
@@ -175,7 +175,7 @@ class Rehearsal:
                 self.device.end()
             if self.kernel is not None:
                 self.kernel.end()
-        self.wrong += verify_end(self.machine, self.scenario, self.events, guest_lives=ended in (DONE, KEPT))
+        self.wrong += verify_end(self.machine, self.scenario, self.events, guest_lives=ended in (DONE, KEPT, HELD))
         stamps, interrupts = (sum(self.machine.counter(number, which) for number in self.dma) for which in (0, 1))
         for fd in (*self.events.values(), self.machine.memory_fd, self.machine.control_fd):
             os.close(fd)
@@ -214,6 +214,8 @@ class Rehearsal:
                 self.kernel.tell("update")
                 entry = self.handed_over()
                 if entry is None:
+                    if self.failures[-1].startswith("pre-flight: "):
+                        return HELD
                     kept = True
                     self.kernel.tell("heal")
                     self.kernel.tell("update")

@@ -10,7 +10,8 @@
     vcpus = 2
     kvm = false                    # whether the vCPUs are those of a virtual machine of this host
     sessions = 0                   # more sessions, of one small file each
-    expect = "updated"             # how it must end: or "refused"
+    preflight = "off"              # look before anything is done: "refuse", or "drop" devices that stand in the way
+    expect = "updated"             # how it must end: or "refused", "held" (by the pre-flight)
 
     [[devices]]
     name = "nvme0"
@@ -45,11 +46,12 @@ DEVICES_MAX = 512
 HOPS_MAX = 8
 MEMORY_MIN, MEMORY_MAX = 8 << 20, 1 << 36
 JUMPS = ("exec", "kill")
-ENDS = ("updated", "refused")
+ENDS = ("updated", "refused", "held")
+PREFLIGHT = ("off", "refuse", "drop")
 SESSIONS_MAX = 1024
 OPS = ("prepare", "freeze", "cancel", "restore", "finish")
 
-TOP = ("name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm")
+TOP = ("name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight")
 DEVICE = ("name", "parent", "slots", "drivers", "reclaim", "requested")
 _SUFFIXES = {"K": 10, "M": 20, "G": 30}
 
@@ -81,6 +83,7 @@ class Scenario:
     sessions: int = 0
     expect: str = "updated"
     kvm: bool = False
+    preflight: str = "off"
 
 
 def to_plain(scenario: Scenario) -> dict[str, Any]:
@@ -148,6 +151,7 @@ class _Reader:
             self.number(plain, "sessions", 0, 0, SESSIONS_MAX),
             self.choice(plain, "expect", ENDS),
             self.truth(plain, "kvm", False),
+            self.choice(plain, "preflight", PREFLIGHT),
         )
         self.tree(made)
         return made

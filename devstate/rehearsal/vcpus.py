@@ -69,11 +69,11 @@ class Vcpus:
         return [{name: data.hex() for name, data in each.items() if name in STILL} for each in vcpus]
 
     def parts(self) -> tuple[PartSpec, ...]:
-        """The machine, and what each vCPU is."""
+        """The machine, and what each vCPU is: at the freeze, or now when it was not frozen yet."""
         path = f"kvm/{GUEST}"
         head = {"name": chars(GUEST), "vcpus": self.count, "memslots": 0, "flags": 0, "tsc_khz": 0, "xsave_size": 4096, "padding": 0}
         parts = [PartSpec(path, "kvm-x86-vm-v1", (head,))]
-        for number, each in enumerate(self.frozen):
+        for number, each in enumerate(self.frozen or self.read()):
             for name, data in each.items():
                 record = values_of(decode(layout(name), data, exact=True))
                 parts.append(PartSpec(f"{path}/vcpu{number}/{name}", f"kvm-x86-{name}-v1", (record,)))

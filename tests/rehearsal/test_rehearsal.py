@@ -27,7 +27,7 @@ SMALL = Scenario(
 )
 
 
-@pytest.mark.parametrize("name", ["bridge-tree", "rollback", "two-hops", "many-sessions"])
+@pytest.mark.parametrize("name", ["bridge-tree", "rollback", "rollback-held", "rollback-drop", "two-hops", "many-sessions"])
 def test_shipped_scenarios(name: str, tmp_path: Path) -> None:
     """Each ends as it says, nothing is wrong, devices were at work; the journal tells where it ended."""
     scenario = open_scenario(name)
@@ -36,7 +36,7 @@ def test_shipped_scenarios(name: str, tmp_path: Path) -> None:
     assert result.stamps > 0
     jumps = len(scenario.kernels) - 1 if scenario.expect == "updated" else 0
     assert jumps == len(result.blackouts())
-    assert ("normal" if jumps else "handed-over") == state_of(read_journal(str(tmp_path / "journal")))
+    assert {"refused": "handed-over"}.get(scenario.expect, "normal") == state_of(read_journal(str(tmp_path / "journal")))
 
 
 def test_what_nobody_took_back_is_warned_of() -> None:
