@@ -27,7 +27,7 @@ WHERE, SIZE, LEVEL = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
 class Compressor:
     """A peer on reused memory. ``size``: what came of the tables, once ``compress`` has been called."""
 
-    def __init__(self, compress: Callable[[], int], decompress: Callable[[], int] | None = None) -> None:
+    def __init__(self, compress: Callable[[], int], decompress: Callable[[], int]) -> None:
         self._compress, self._decompress = compress, decompress
         self.size = 0
 
@@ -38,7 +38,6 @@ class Compressor:
 
     def decompress(self) -> None:
         """What was compressed last."""
-        assert self._decompress is not None
         self._decompress()
 
 
@@ -49,20 +48,30 @@ def compressors(tables: Tables, target: Words, out: Words) -> dict[str, Compress
     ours, size = image.ctypes.data, image.nbytes
     zstd = _library("libzstd.so.1", ("ZSTD_compress", "ZSTD_decompress"))
     if zstd is not None:
-        for level in (1, 3):
-            found[f"zstd -{level}"] = made = Compressor(
-                lambda level=level: zstd.ZSTD_compress(out.ctypes.data, out.nbytes, ours, size, level)  # type: ignore[misc]  # bound now
-            )
-        made._decompress = lambda: zstd.ZSTD_decompress(target.ctypes.data, size, out.ctypes.data, made.size)
+        found["zstd -1"] = _zstd(zstd, 1, tables, target, out)
+        found["zstd -3"] = _zstd(zstd, 3, tables, target, out)
     lz4 = _library("liblz4.so.1", ("LZ4_compress_default", "LZ4_decompress_safe"))
     if lz4 is not None:
-        found["lz4"] = Compressor(lambda: lz4.LZ4_compress_default(ours, out.ctypes.data, size, out.nbytes))
+        found["lz4"] = made = Compressor(
+            lambda: lz4.LZ4_compress_default(ours, out.ctypes.data, size, out.nbytes),
+            lambda: lz4.LZ4_decompress_safe(out.ctypes.data, target.ctypes.data, made.size, size),
+        )
     blosc2 = _package("blosc2")
     if blosc2 is not None:
         blosc2.set_nthreads(1)
         codec, filters = blosc2.Codec.LZ4, [blosc2.Filter.BITSHUFFLE]
-        found["blosc2"] = Compressor(lambda: len(blosc2.compress2(image, typesize=8, codec=codec, clevel=1, filters=filters, nthreads=1)))
+        settings = {"typesize": 8, "codec": codec, "clevel": 1, "filters": filters, "nthreads": 1}
+        found["blosc2"] = Compressor(lambda: len(blosc2.compress2(image, **settings)), lambda: 0)
     return found
+
+
+def _zstd(library: Any, level: int, tables: Tables, target: Words, out: Words) -> Compressor:
+    ours, size = tables.image.ctypes.data, tables.image.nbytes
+    made = Compressor(
+        lambda: library.ZSTD_compress(out.ctypes.data, out.nbytes, ours, size, level),
+        lambda: library.ZSTD_decompress(target.ctypes.data, size, out.ctypes.data, made.size),
+    )
+    return made
 
 
 def _library(name: str, functions: tuple[str, ...]) -> Any:

@@ -138,6 +138,7 @@ def peers() -> ctypes.CDLL:
     for name, arguments in {
         "tree_read": [where, word, word, word, word, word],
         "pages_read": [where, word],
+        "compute": [word],
         "naive_walk": [where, word, word, ctypes.c_int, where, word],
     }.items():
         function = getattr(library, name)
