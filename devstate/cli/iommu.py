@@ -30,7 +30,7 @@ import sys
 
 from devstate.cli.inputs import number
 from devstate.cli.pt_input import add_input, open_memory
-from devstate.errors import UsageError
+from devstate.errors import NotInMemoryError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.segment > 0xFFFF:
         raise UsageError(f"a PCI segment has 16 bits, not {arguments.segment:#x}")
-    unit = read_unit(
-        open_memory(arguments, arguments.input), arguments.unit, arguments.root, registers(arguments), segment=arguments.segment,
-        encryption_bit=arguments.encryption_bit,
-    )  # fmt: skip
+    memory = open_memory(arguments, arguments.input)
+    given = registers(arguments)
+    unit = read_unit(memory, arguments.unit, arguments.root, given, segment=arguments.segment, encryption_bit=arguments.encryption_bit)
+    if not memory.contains(unit.root, 8):
+        raise NotInMemoryError("the root table is not in the capture", source=memory.source, pa=unit.root)
     if arguments.device is not None or arguments.iova is not None:
         return _translate(unit, arguments)
     found = verify_unit(unit, tables=arguments.verify)

@@ -112,6 +112,10 @@ def test_verify_names_what_is_wrong(run: Runner, tmp_path: Path) -> None:
         (["--unit", "vtd", "--root", "0", "--segment", "0x10000"], "a PCI segment has 16 bits"),
         (["--unit", "vtd", "--registers", __file__], "no file of registers"),
         (["--unit", "vtd", "--registers", "/nowhere.json"], "No such file"),
+        (["--unit", "vtd", "--root", "0"], "the root table is not in the capture"),
+        (["--unit", "vtd", "--root", "0x268c000", "--encryption-bit", "47"], "an encryption bit is one of 12 to 51, of AMD's addresses"),
+        (["--unit", "vtd", "--root", "0x268c000", "--iova", "0"], "--device and --iova go together"),
+        (["--unit", "vtd", "--root", "0x268c000", "--device", "1:0:4.0", "--iova", "0", "--segment", "2"], "the unit is of segment 0x2"),
     ],
 )
 def test_wrong_usage(run: Runner, intel: Path, words: list[str], message: str) -> None:

@@ -48,6 +48,7 @@ def test_host_tables(mode: int) -> None:
     [
         ((OPEN, 5, 0, 0), "pass-through"),
         ((READ | V | TV, 5, 0, 0), "pass-through"),
+        ((WRITE | V | TV, 5, 0, 0), "pass-through"),
         ((V | TV, 0, 0, 0), None),
         ((READ | WRITE | V, 0, 0, 0), None),
     ],

@@ -13,11 +13,15 @@ from units import Tables
 from devstate.codec.decode import decode_array
 from devstate.codec.encode import encode_array
 from devstate.codec.record import Record
+from devstate.frozen import replace
 from devstate.handover.iommu.model import Unit
+from devstate.handover.iommu.packed import packed_tables, verify_packed
 from devstate.handover.iommu.state import FORMAT, NONE, unit_state, verify_state
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
+from devstate.memory.arena import Arena
 from devstate.pagetable.mapping import Mapping
+from devstate.pagetable.table import PageTable
 
 STRUCTS = {
     "state": "ds_iommu_unit", "tables": "ds_iommu_table", "domains": "ds_iommu_domain", "attachments": "ds_iommu_attachment",
@@ -50,6 +54,27 @@ def test_a_real_unit(any_captures: Path, name: str) -> None:
     reaching = [each for each in said["devices"] if each["format"] != "blocked"]
     assert [each["domain_id"] for each in reaching] == [parts["domains"][each.domain].id for each in parts["attachments"]]
     assert () == verify_state(parts, unit)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_packed_tables(any_captures: Path, name: str) -> None:
+    """A stream for each domain, from which its tables come back; one that is not so is named."""
+    unit = unit_of(any_captures, name)
+    streams = packed_tables(unit)
+    assert list(range(len(unit.domains))) == list(streams)
+    assert [1 << 2 | 1 << 3] * len(streams) == [row["flags"] & 0xC for row in unit_state(unit, packed=streams)["domains"]]
+    assert () == verify_packed(streams, unit)
+    damaged = bytearray(streams[1])
+    damaged[len(damaged) // 2] ^= 1
+    wrong = {0: streams[1], 1: bytes(damaged), 99: streams[0]}
+    assert ["tables-1", "tables-99"] == [finding.location.path for finding in verify_packed(wrong, unit)]
+    place = max(streams, key=lambda each: len(streams[each]))
+    stage = unit.domains[place].stage
+    memory = Arena(stage.table.top_table, 4096)
+    memory.alloc(4096)
+    bare = PageTable(memory.view(), stage.table.format, stage.table.top_table, stage.table.levels)
+    other = replace(unit, domains=(replace(unit.domains[place], stage=replace(stage, table=bare)),))
+    assert ["tables-0"] == [finding.location.path for finding in verify_packed({0: streams[place]}, other)]
 
 
 def changed(records: list[Record], place: int, **values: Any) -> list[Any]:

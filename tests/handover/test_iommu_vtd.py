@@ -216,6 +216,8 @@ def test_interrupts_are_off() -> None:
         ([(0, 1 | 1 << 15 | 0x30 << 16, 1 << 18), (1, 1 | 1 << 15 | 0x30 << 16, 1 << 18)], ["iommu-irte-claimed"]),
         ([(0, 1 | 0x30 << 16 | 1 << 12, 1 << 18)], ["iommu-reserved-bits"]),
         ([(0, 1 | 0x30 << 16, 3 << 18)], ["iommu-entry-value"]),
+        ([(0, 1 | 1 << 15 | 0x30 << 16 | 1 << 12, 1 << 18)], ["iommu-reserved-bits"]),
+        ([(0, 1 << 15 | 1 << 12, 0), (1, 1 << 12, 0)], []),
     ],
 )
 def test_interrupts_that_are_wrong(entries: list[tuple[int, int, int]], expected: list[str]) -> None:

@@ -15,7 +15,7 @@ from devstate.handover.iommu.model import BLOCKED, FIRST_STAGE, NESTED, PASS_THR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
     from typing import Any, TypeAlias
 
     from devstate.codec.record import Record
@@ -36,7 +36,7 @@ TABLES = {
 }  # fmt: skip
 """The number that ds_iommu_table.kind has for a table of these entries."""
 
-SIGN_EXTENDED, UPPER, IN_PLACE, NESTED_TABLES = 1, 2, 4, 32
+SIGN_EXTENDED, UPPER, IN_PLACE, PACKED, NESTED_TABLES = 1, 2, 4, 8, 32
 REGISTERS = {
     "vtd": ("RTADDR", "GSTS", "IRTA", ("CAP", "ECAP")),
     "amd": ("DEVTAB", "CONTROL", "", ("EFR", "EFR2")),
@@ -45,11 +45,16 @@ REGISTERS = {
 """What root, form, interrupts and features of ds_iommu_unit are, by kind."""
 
 
-def unit_state(unit: Unit, name: str = "") -> dict[str, list[dict[str, Any]]]:
-    """The parts of the unit's object: values for the structs of FORMAT, by the name of the part. Windows are not in the tables: none."""
+def unit_state(unit: Unit, name: str = "", *, packed: Container[int] = ()) -> dict[str, list[dict[str, Any]]]:
+    """The parts of the unit's object: values for the structs of FORMAT, by the name of the part. Windows are not in the tables: none.
+
+    ``packed``: places of the domains that have a stream as well (packed.py).
+    """
     tables = [{"kind": TABLES[each.schema], "entry_size": each.entry_size, "pa": each.pa, "size": each.size} for each in unit.tables]
     places = {stage_key(domain.stage): place for place, domain in enumerate(unit.domains)}
     domains = [_domain(domain, places) for domain in unit.domains]
+    for place, row in enumerate(domains):
+        row["flags"] |= PACKED * (place in packed)
     attachments = [_attachment(unit, device, places) for device in unit.devices]
     registers = dict(unit.registers)
     root, form, interrupts, features = REGISTERS[unit.kind]
