@@ -65,6 +65,7 @@ def _of_build(word: str, registry: Registry) -> Manifest:
     from devstate.source.build import read_build
     from devstate.source.compiled import is_kernel, open_compiled, read_compiled
     from devstate.source.sections import handler_versions, manifest_bytes
+    from devstate.source.strings import build_strings, versions_in
 
     data = read_compiled(word)
     own = manifest_bytes(data, word) if data[:4] == BINARY[0] else None
@@ -72,6 +73,7 @@ def _of_build(word: str, registry: Registry) -> Manifest:
         return load_manifest(own, word)
     build = read_build(word, registry)
     made = build_manifest(registry, os.path.basename(word), build.release, build.names, build.missing)
-    if is_kernel(data):
+    known = {each.compatible for each in made.formats}
+    if is_kernel(data) and any(text not in known for each in versions_in(build_strings(data), registry).values() for text in each):
         made = with_others(made, open_compiled(word, Environment(), type_name=None, registry=registry))
     return with_handlers(made, handler_versions(data, word), registry)

@@ -7,9 +7,11 @@ is that comparing the two finds nothing that is on the wire.
 
 from __future__ import annotations
 
+from devstate.compat.change import UNKNOWN
 from devstate.compat.compare import compare
 from devstate.compat.manifest import Format, Manifest, format_of
 from devstate.compat.predict import FILES
+from devstate.compat.words import names_text
 from devstate.errors import DevstateError
 from devstate.finding import Reaction
 from devstate.frozen import replace
@@ -30,12 +32,10 @@ def manifest_of(name: str, release: str | None, declared: list[Declared], regist
         for layout in each.formats:
             by_name.setdefault(layout.name, []).append(layout)
     missing = list(dict.fromkeys(text for each in declared for text in each.missing))
-    formats = []
-    for label, layouts in by_name.items():
-        if layouts[0].carrier == "unknown":
-            missing.append(f"nobody knows the version of {label}")
-            continue
-        formats.append(_format(layouts, registry))
+    formats = [_format(layouts, registry) for layouts in by_name.values() if layouts[0].carrier != UNKNOWN]
+    bare = [label for label, layouts in by_name.items() if layouts[0].carrier == UNKNOWN]
+    if bare:
+        missing.append(f"nobody knows the versions of {names_text(bare)}")
     if not any(each.place.startswith("kho_data") for each in formats):
         missing.append("no format of KHO's root was found in it")
     return Manifest(name, release, declared[0].kind, tuple(formats), tuple(missing))

@@ -48,7 +48,7 @@ _LONG = ("long unsigned int", "long int", "unsigned long", "long")
 class Btf:
     """The types of one kernel, whose machine has ``byte_order``. ``source`` names it in errors; ``len()`` is the number of its types."""
 
-    __slots__ = ("_names", "_pointer_size", "_starts", "_strings", "_types_at", "_words", "byte_order", "source")
+    __slots__ = ("_known", "_names", "_pointer_size", "_starts", "_strings", "_types_at", "_words", "byte_order", "source")
 
     def __init__(self, data: bytes | memoryview, source: str | None = None, base: Btf | None = None) -> None:
         """Read the raw bytes of a ``.BTF`` section. BtfError or LimitError when they are malformed.
@@ -66,6 +66,7 @@ class Btf:
             self._starts = base._starts + array("I", [first + start for start in parts.starts[1:]])
             self._strings = base._strings + parts.strings
         self._names: dict[int, list[int]] | None = None
+        self._known: dict[str, list[int]] = {}
         self._pointer_size = 0
         self.byte_order: ByteOrder = "little" if bytes(data[:2]) == b"\x9f\xeb" else "big"
         self.source = source
@@ -194,11 +195,14 @@ class Btf:
         """Ids of the types of these kinds with this name. A string may be the tail of another, so each place in the strings is tried."""
         if not name or not name.isascii() or "\0" in name:
             return []
-        wanted, names, found = name.encode() + b"\0", self._by_name(), []
-        at = self._strings.find(wanted)
-        while at >= 0:
-            found += [each for each in names.get(at, ()) if self.kind(each) in kinds]
-            at = self._strings.find(wanted, at + 1)
+        if name not in self._known:
+            wanted, names, ids = name.encode() + b"\0", self._by_name(), []
+            at = self._strings.find(wanted)
+            while at >= 0:
+                ids += names.get(at, ())
+                at = self._strings.find(wanted, at + 1)
+            self._known[name] = ids
+        found = [each for each in self._known[name] if self.kind(each) in kinds]
         if len(found) > MAX_SAME_NAME:
             raise self.limit(f"too many types are called {name!r}", found[0], f"at most {MAX_SAME_NAME}", len(found))
         return sorted(found)
