@@ -8,7 +8,7 @@ import os
 from devstate.errors import UsageError
 from devstate.gen.codec import codec, codec_header
 from devstate.gen.fuzz import fuzzer
-from devstate.gen.header import header
+from devstate.gen.header import declared_macro, header
 from devstate.gen.markdown import markdown
 from devstate.gen.names import identifier
 from devstate.gen.proof import proof
@@ -71,7 +71,7 @@ def everything(formats: Sequence[Sequence[Layout]]) -> str:
         structs = [struct.name for struct in layouts[0].structs]
         lines += [f"#define {struct} {prefix}__{struct}" for struct in structs]
         lines += [f'#include "{prefix}_codec.c"', f'#include "{prefix}_proof.c"']
-        lines += [f"#undef {struct}" for struct in structs]
+        lines += [f"#undef {struct}\n#undef {declared_macro(struct)}" for struct in structs]
         names.append(f"{prefix}_proofs")
     lines += ["extern const struct devstate_proof *const devstate_proofs[];"]
     lines += [f"const struct devstate_proof *const devstate_proofs[] = {{ {', '.join([*names, 'NULL'])} }};"]

@@ -87,13 +87,17 @@ def _names(layout: Layout, struct: StructLayout) -> list[str]:
 
 
 def declaration(layout: Layout, struct: StructLayout) -> list[str]:
-    """One struct with its kernel-doc and its assertions."""
-    lines = [*comment(_kernel_doc(layout, struct), kernel_doc=True), f"struct {struct.name} {{"]
+    """One struct with its kernel-doc and its assertions.
+
+    Versions of a format share structs, and a driver includes more than one version: the first header declares, each asserts.
+    """
+    guard = declared_macro(struct.name)
+    lines = [f"#ifndef {guard}", f"#define {guard}", *comment(_kernel_doc(layout, struct), kernel_doc=True), f"struct {struct.name} {{"]
     visible = [field for field in struct.fields if not field.gap]
     for field in visible:
         *head, last = _member(layout, struct, field, alone=len(visible) == 1)
         lines += [*head, f"{last};"]
-    lines += ["} __packed;" if struct.packed else "};", ""]
+    lines += ["} __packed;" if struct.packed else "};", "#endif", ""]
     lines.append(f"static_assert(sizeof(struct {struct.name}) == {struct.size});")
     lines.append(f"static_assert(__alignof__(struct {struct.name}) == {struct.align});")
     lines += [
@@ -102,6 +106,11 @@ def declaration(layout: Layout, struct: StructLayout) -> list[str]:
         if field.width is None
     ]
     return lines
+
+
+def declared_macro(struct: str) -> str:
+    """The macro that says that a struct was declared by a header before."""
+    return f"{macro(struct)}_DECLARED"
 
 
 def _member(layout: Layout, struct: StructLayout, field: FieldLayout, *, alone: bool) -> list[str]:

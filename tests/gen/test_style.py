@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devstate.gen.files import SUPPORT, generate_all, support
+from devstate.layout.compiling import add_user_schemas
 from devstate.layout.registry import Registry
 from devstate.testing.prover import compile_c, layouts_of, write_all
 
@@ -107,3 +108,19 @@ def test_each_file_stands_alone(tmp_path: Path) -> None:
 def test_the_shim_is_shipped() -> None:
     """What generated C includes is in the package."""
     assert all(Path(support(name)).is_file() for name in SUPPORT)
+
+
+def test_two_versions_in_one_file(tmp_path: Path) -> None:
+    """A driver reads the old version and writes the new one: both headers go into one file, and a struct that differs is called."""
+    registry = Registry()
+    add_user_schemas(registry, str(Path(__file__).parents[2] / "examples" / "drivers"))
+    for layouts in (*(layouts_of(name) for name in ("memfd-v1", "memfd-v2")), *(layouts_of(name, registry) for name in registry.summaries)):
+        for file, text in generate_all(layouts).items():
+            (tmp_path / file).write_text(text)
+    for old, new in (("memfd_v1", "memfd_v2"), ("example_network_v1", "example_network_v2")):
+        (tmp_path / "both.c").write_text(f'#include "{old}_codec.h"\n#include "{new}_codec.h"\n')
+        assert "static assertion failed" in compile_c(tmp_path, "-fsyntax-only", "both.c")  # one name, two structs: the root
+        root = "memfd_luo_ser" if old == "memfd_v1" else "example_network_state"
+        renamed = f"#define {root} old_{root}\n#include \"{old}_codec.h\"\n#undef {root}\n#undef {root.upper()}_DECLARED\n"
+        (tmp_path / "both.c").write_text(f'{renamed}#include "{new}_codec.h"\n')
+        assert "" == compile_c(tmp_path, "-fsyntax-only", "both.c")

@@ -30,6 +30,8 @@
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_QUEUE_FLAGS_POLLED 2
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_QUEUE_FLAGS_KNOWN 3
 
+#ifndef EXAMPLE_QUEUE_DECLARED
+#define EXAMPLE_QUEUE_DECLARED
 /**
  * struct example_queue - a pair of rings
  * @submissions: ring of 64-byte entries; physical address of memory that this
@@ -58,6 +60,7 @@ struct example_queue {
 	u16 phase;
 	u16 flags;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_queue) == 32);
 static_assert(__alignof__(struct example_queue) == 1);
@@ -79,6 +82,8 @@ static_assert(offsetof(struct example_queue, flags) == 30);
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_COMMAND_FLAGS_FORCED 2
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_COMMAND_FLAGS_KNOWN 3
 
+#ifndef EXAMPLE_COMMAND_DECLARED
+#define EXAMPLE_COMMAND_DECLARED
 /**
  * struct example_command - a command that was not completed when the state was
  * frozen
@@ -107,6 +112,7 @@ struct example_command {
 	u64 first;
 	DEVSTATE_PHYS(void) data;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_command) == 32);
 static_assert(__alignof__(struct example_command) == 1);
@@ -123,6 +129,8 @@ static_assert(offsetof(struct example_command, data) == 24);
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_CONTROLLER_STATE_STATUS_READY 1
 #define EXAMPLE_CONTROLLER_V1_EXAMPLE_CONTROLLER_STATE_STATUS_QUIESCED 2
 
+#ifndef EXAMPLE_CONTROLLER_STATE_DECLARED
+#define EXAMPLE_CONTROLLER_STATE_DECLARED
 /**
  * struct example_controller_state - one controller
  * @configuration: register CC
@@ -160,6 +168,7 @@ struct example_controller_state {
 	u32 keep_alive;
 	u32 padding;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_controller_state) == 64);
 static_assert(__alignof__(struct example_controller_state) == 1);

@@ -31,6 +31,8 @@
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_QUEUE_FLAGS_POLLED 2
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_QUEUE_FLAGS_KNOWN 3
 
+#ifndef EXAMPLE_QUEUE_DECLARED
+#define EXAMPLE_QUEUE_DECLARED
 /**
  * struct example_queue - a pair of rings
  * @submissions: ring of 64-byte entries; physical address of memory that this
@@ -59,6 +61,7 @@ struct example_queue {
 	u16 phase;
 	u16 flags;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_queue) == 32);
 static_assert(__alignof__(struct example_queue) == 1);
@@ -80,6 +83,8 @@ static_assert(offsetof(struct example_queue, flags) == 30);
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_COMMAND_FLAGS_FORCED 2
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_COMMAND_FLAGS_KNOWN 3
 
+#ifndef EXAMPLE_COMMAND_DECLARED
+#define EXAMPLE_COMMAND_DECLARED
 /**
  * struct example_command - a command that was not completed when the state was
  * frozen
@@ -108,6 +113,7 @@ struct example_command {
 	u64 first;
 	DEVSTATE_PHYS(void) data;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_command) == 32);
 static_assert(__alignof__(struct example_command) == 1);
@@ -124,6 +130,8 @@ static_assert(offsetof(struct example_command, data) == 24);
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_CONTROLLER_STATE_STATUS_READY 1
 #define EXAMPLE_CONTROLLER_V2_EXAMPLE_CONTROLLER_STATE_STATUS_QUIESCED 2
 
+#ifndef EXAMPLE_CONTROLLER_STATE_DECLARED
+#define EXAMPLE_CONTROLLER_STATE_DECLARED
 /**
  * struct example_controller_state - one controller
  * @configuration: register CC
@@ -166,6 +174,7 @@ struct example_controller_state {
 	u16 coalesce_count;
 	u32 padding;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_controller_state) == 72);
 static_assert(__alignof__(struct example_controller_state) == 1);

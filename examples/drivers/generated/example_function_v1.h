@@ -28,6 +28,8 @@
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_VECTOR_CONTROL_MASKED 1
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_VECTOR_CONTROL_KNOWN 1
 
+#ifndef EXAMPLE_VECTOR_DECLARED
+#define EXAMPLE_VECTOR_DECLARED
 /**
  * struct example_vector - one interrupt
  * @address: of the message
@@ -46,6 +48,7 @@ struct example_vector {
 	u32 gsi;
 	u32 pending;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_vector) == 24);
 static_assert(__alignof__(struct example_vector) == 1);
@@ -60,6 +63,8 @@ static_assert(offsetof(struct example_vector, pending) == 20);
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_BAR_FLAGS_WIDE 4
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_BAR_FLAGS_KNOWN 13
 
+#ifndef EXAMPLE_BAR_DECLARED
+#define EXAMPLE_BAR_DECLARED
 /**
  * struct example_bar - one base address register
  * @address: in the host's physical addresses; 0: not in use
@@ -75,6 +80,7 @@ struct example_bar {
 	u32 flags;
 	u32 mapped;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_bar) == 24);
 static_assert(__alignof__(struct example_bar) == 1);
@@ -88,6 +94,8 @@ static_assert(offsetof(struct example_bar, mapped) == 20);
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_FUNCTION_STATE_FLAGS_MSIX 4
 #define EXAMPLE_FUNCTION_V1_EXAMPLE_FUNCTION_STATE_FLAGS_KNOWN 7
 
+#ifndef EXAMPLE_FUNCTION_STATE_DECLARED
+#define EXAMPLE_FUNCTION_STATE_DECLARED
 /**
  * struct example_function_state - one function
  * @segment: PCI segment
@@ -116,6 +124,7 @@ struct example_function_state {
 	struct example_bar bars[6];
 	u8 config[256];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_function_state) == 432);
 static_assert(__alignof__(struct example_function_state) == 1);

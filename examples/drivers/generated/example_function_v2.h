@@ -29,6 +29,8 @@
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_VECTOR_CONTROL_MASKED 1
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_VECTOR_CONTROL_KNOWN 1
 
+#ifndef EXAMPLE_VECTOR_DECLARED
+#define EXAMPLE_VECTOR_DECLARED
 /**
  * struct example_vector - one interrupt
  * @address: of the message
@@ -47,6 +49,7 @@ struct example_vector {
 	u32 gsi;
 	u32 pending;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_vector) == 24);
 static_assert(__alignof__(struct example_vector) == 1);
@@ -61,6 +64,8 @@ static_assert(offsetof(struct example_vector, pending) == 20);
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_BAR_FLAGS_WIDE 4
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_BAR_FLAGS_KNOWN 13
 
+#ifndef EXAMPLE_BAR_DECLARED
+#define EXAMPLE_BAR_DECLARED
 /**
  * struct example_bar - one base address register
  * @address: in the host's physical addresses; 0: not in use
@@ -76,6 +81,7 @@ struct example_bar {
 	u32 flags;
 	u32 mapped;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_bar) == 24);
 static_assert(__alignof__(struct example_bar) == 1);
@@ -92,6 +98,8 @@ static_assert(offsetof(struct example_bar, mapped) == 20);
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_FUNCTION_STATE_RESET_FUNCTION 1
 #define EXAMPLE_FUNCTION_V2_EXAMPLE_FUNCTION_STATE_RESET_BUS 2
 
+#ifndef EXAMPLE_FUNCTION_STATE_DECLARED
+#define EXAMPLE_FUNCTION_STATE_DECLARED
 /**
  * struct example_function_state - one function
  * @segment: PCI segment
@@ -125,6 +133,7 @@ struct example_function_state {
 	u32 pasid;
 	u32 reset;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_function_state) == 440);
 static_assert(__alignof__(struct example_function_state) == 1);

@@ -29,6 +29,8 @@
 #define EXAMPLE_NETWORK_V1_EXAMPLE_RING_KIND_RECEIVE 1
 #define EXAMPLE_NETWORK_V1_EXAMPLE_RING_KIND_TRANSMIT 2
 
+#ifndef EXAMPLE_RING_DECLARED
+#define EXAMPLE_RING_DECLARED
 /**
  * struct example_ring - one queue
  * @descriptors: the ring, which the card writes; physical address of memory
@@ -58,6 +60,7 @@ struct example_ring {
 	u16 padding;
 	u32 buffer_size;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_ring) == 40);
 static_assert(__alignof__(struct example_ring) == 1);
@@ -72,6 +75,8 @@ static_assert(offsetof(struct example_ring, vector) == 32);
 static_assert(offsetof(struct example_ring, padding) == 34);
 static_assert(offsetof(struct example_ring, buffer_size) == 36);
 
+#ifndef EXAMPLE_MATCH_ADDRESS_DECLARED
+#define EXAMPLE_MATCH_ADDRESS_DECLARED
 /**
  * struct example_match_address - part of example-network-v1
  * @address: of a packet
@@ -83,12 +88,15 @@ struct example_match_address {
 	u8 address[6];
 	u8 mask[6];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_address) == 12);
 static_assert(__alignof__(struct example_match_address) == 1);
 static_assert(offsetof(struct example_match_address, address) == 0);
 static_assert(offsetof(struct example_match_address, mask) == 6);
 
+#ifndef EXAMPLE_MATCH_VLAN_DECLARED
+#define EXAMPLE_MATCH_VLAN_DECLARED
 /**
  * struct example_match_vlan - part of example-network-v1
  * @vlan: 12 bits; at most 4095
@@ -98,6 +106,7 @@ static_assert(offsetof(struct example_match_address, mask) == 6);
 struct example_match_vlan {
 	__be16 vlan;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_vlan) == 2);
 static_assert(__alignof__(struct example_match_vlan) == 1);
@@ -106,6 +115,8 @@ static_assert(offsetof(struct example_match_vlan, vlan) == 0);
 #define EXAMPLE_NETWORK_V1_EXAMPLE_MATCH_FLOW_PROTOCOL_TCP 6
 #define EXAMPLE_NETWORK_V1_EXAMPLE_MATCH_FLOW_PROTOCOL_UDP 17
 
+#ifndef EXAMPLE_MATCH_FLOW_DECLARED
+#define EXAMPLE_MATCH_FLOW_DECLARED
 /**
  * struct example_match_flow - part of example-network-v1
  * @source: IPv4
@@ -126,6 +137,7 @@ struct example_match_flow {
 	u8 protocol;
 	u8 reserved[3];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_flow) == 16);
 static_assert(__alignof__(struct example_match_flow) == 1);
@@ -140,6 +152,8 @@ static_assert(offsetof(struct example_match_flow, reserved) == 13);
 #define EXAMPLE_NETWORK_V1_EXAMPLE_FILTER_KIND_VLAN 2
 #define EXAMPLE_NETWORK_V1_EXAMPLE_FILTER_KIND_FLOW 3
 
+#ifndef EXAMPLE_FILTER_DECLARED
+#define EXAMPLE_FILTER_DECLARED
 /**
  * struct example_filter - a filter that is in the card
  * @kind: which member of match is alive; one of
@@ -162,6 +176,7 @@ struct example_filter {
 		struct example_match_flow flow;
 	} match;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_filter) == 32);
 static_assert(__alignof__(struct example_filter) == 1);
@@ -176,6 +191,8 @@ static_assert(offsetof(struct example_filter, match) == 16);
 #define EXAMPLE_NETWORK_V1_EXAMPLE_NETWORK_STATE_FLAGS_MULTICAST 4
 #define EXAMPLE_NETWORK_V1_EXAMPLE_NETWORK_STATE_FLAGS_KNOWN 7
 
+#ifndef EXAMPLE_NETWORK_STATE_DECLARED
+#define EXAMPLE_NETWORK_STATE_DECLARED
 /**
  * struct example_network_state - one card
  * @address: the card's own
@@ -200,6 +217,7 @@ struct example_network_state {
 	u64 nr_filters;
 	DEVSTATE_PHYS(struct example_filter) filters;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_network_state) == 40);
 static_assert(__alignof__(struct example_network_state) == 1);

@@ -30,6 +30,8 @@
 #define EXAMPLE_NETWORK_V2_EXAMPLE_RING_KIND_RECEIVE 1
 #define EXAMPLE_NETWORK_V2_EXAMPLE_RING_KIND_TRANSMIT 2
 
+#ifndef EXAMPLE_RING_DECLARED
+#define EXAMPLE_RING_DECLARED
 /**
  * struct example_ring - one queue
  * @descriptors: the ring, which the card writes; physical address of memory
@@ -59,6 +61,7 @@ struct example_ring {
 	u16 padding;
 	u32 buffer_size;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_ring) == 40);
 static_assert(__alignof__(struct example_ring) == 1);
@@ -73,6 +76,8 @@ static_assert(offsetof(struct example_ring, vector) == 32);
 static_assert(offsetof(struct example_ring, padding) == 34);
 static_assert(offsetof(struct example_ring, buffer_size) == 36);
 
+#ifndef EXAMPLE_MATCH_ADDRESS_DECLARED
+#define EXAMPLE_MATCH_ADDRESS_DECLARED
 /**
  * struct example_match_address - part of example-network-v2
  * @address: of a packet
@@ -84,12 +89,15 @@ struct example_match_address {
 	u8 address[6];
 	u8 mask[6];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_address) == 12);
 static_assert(__alignof__(struct example_match_address) == 1);
 static_assert(offsetof(struct example_match_address, address) == 0);
 static_assert(offsetof(struct example_match_address, mask) == 6);
 
+#ifndef EXAMPLE_MATCH_VLAN_DECLARED
+#define EXAMPLE_MATCH_VLAN_DECLARED
 /**
  * struct example_match_vlan - part of example-network-v2
  * @vlan: 12 bits; at most 4095
@@ -99,6 +107,7 @@ static_assert(offsetof(struct example_match_address, mask) == 6);
 struct example_match_vlan {
 	__be16 vlan;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_vlan) == 2);
 static_assert(__alignof__(struct example_match_vlan) == 1);
@@ -107,6 +116,8 @@ static_assert(offsetof(struct example_match_vlan, vlan) == 0);
 #define EXAMPLE_NETWORK_V2_EXAMPLE_MATCH_FLOW_PROTOCOL_TCP 6
 #define EXAMPLE_NETWORK_V2_EXAMPLE_MATCH_FLOW_PROTOCOL_UDP 17
 
+#ifndef EXAMPLE_MATCH_FLOW_DECLARED
+#define EXAMPLE_MATCH_FLOW_DECLARED
 /**
  * struct example_match_flow - part of example-network-v2
  * @source: IPv4
@@ -127,6 +138,7 @@ struct example_match_flow {
 	u8 protocol;
 	u8 reserved[3];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_match_flow) == 16);
 static_assert(__alignof__(struct example_match_flow) == 1);
@@ -141,6 +153,8 @@ static_assert(offsetof(struct example_match_flow, reserved) == 13);
 #define EXAMPLE_NETWORK_V2_EXAMPLE_FILTER_KIND_VLAN 2
 #define EXAMPLE_NETWORK_V2_EXAMPLE_FILTER_KIND_FLOW 3
 
+#ifndef EXAMPLE_FILTER_DECLARED
+#define EXAMPLE_FILTER_DECLARED
 /**
  * struct example_filter - a filter that is in the card
  * @kind: which member of match is alive; one of
@@ -163,6 +177,7 @@ struct example_filter {
 		struct example_match_flow flow;
 	} match;
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_filter) == 32);
 static_assert(__alignof__(struct example_filter) == 1);
@@ -182,6 +197,8 @@ static_assert(offsetof(struct example_filter, match) == 16);
 #define EXAMPLE_NETWORK_V2_EXAMPLE_NETWORK_STATE_RSS_TYPES_TCP6 8
 #define EXAMPLE_NETWORK_V2_EXAMPLE_NETWORK_STATE_RSS_TYPES_KNOWN 15
 
+#ifndef EXAMPLE_NETWORK_STATE_DECLARED
+#define EXAMPLE_NETWORK_STATE_DECLARED
 /**
  * struct example_network_state - one card
  * @address: the card's own
@@ -213,6 +230,7 @@ struct example_network_state {
 	u8 rss_queues[128];
 	u8 rss_key[40];
 } __packed;
+#endif
 
 static_assert(sizeof(struct example_network_state) == 212);
 static_assert(__alignof__(struct example_network_state) == 1);

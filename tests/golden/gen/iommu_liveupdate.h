@@ -30,6 +30,8 @@
 #define IOMMU_LIVEUPDATE_IOMMU_HDR_SER_FLAGS_INCOMING 2
 #define IOMMU_LIVEUPDATE_IOMMU_HDR_SER_FLAGS_KNOWN 3
 
+#ifndef IOMMU_HDR_SER_DECLARED
+#define IOMMU_HDR_SER_DECLARED
 /**
  * struct iommu_hdr_ser - what each object starts with
  * @ref_count: users of the object
@@ -41,12 +43,15 @@ struct iommu_hdr_ser {
 	u32 ref_count;
 	u32 flags;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_hdr_ser) == 8);
 static_assert(__alignof__(struct iommu_hdr_ser) == 1);
 static_assert(offsetof(struct iommu_hdr_ser, ref_count) == 0);
 static_assert(offsetof(struct iommu_hdr_ser, flags) == 4);
 
+#ifndef IOMMU_INTEL_SER_DECLARED
+#define IOMMU_INTEL_SER_DECLARED
 /**
  * struct iommu_intel_ser - an Intel unit
  * @restored: the new kernel has taken the unit over; written at incoming
@@ -66,6 +71,7 @@ struct iommu_intel_ser {
 	DEVSTATE_PHYS(void) root_table;
 	u64 context_tables_bitmap[8];
 };
+#endif
 
 static_assert(sizeof(struct iommu_intel_ser) == 88);
 static_assert(__alignof__(struct iommu_intel_ser) == 8);
@@ -75,6 +81,8 @@ static_assert(offsetof(struct iommu_intel_ser, phys_addr) == 8);
 static_assert(offsetof(struct iommu_intel_ser, root_table) == 16);
 static_assert(offsetof(struct iommu_intel_ser, context_tables_bitmap) == 24);
 
+#ifndef IOMMU_SMMUV3_HW_SER_DECLARED
+#define IOMMU_SMMUV3_HW_SER_DECLARED
 /**
  * struct iommu_smmuv3_hw_ser - an Arm SMMUv3
  * @phys_addr: base of the unit's registers
@@ -93,6 +101,7 @@ struct iommu_smmuv3_hw_ser {
 	u64 l1_strtab_lu_state;
 	DEVSTATE_PHYS(void) l2_strtab_lu_states_phys;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_smmuv3_hw_ser) == 32);
 static_assert(__alignof__(struct iommu_smmuv3_hw_ser) == 1);
@@ -105,6 +114,8 @@ static_assert(offsetof(struct iommu_smmuv3_hw_ser, l2_strtab_lu_states_phys) == 
 #define IOMMU_LIVEUPDATE_IOMMU_HW_SER_TYPE_INTEL 1ULL
 #define IOMMU_LIVEUPDATE_IOMMU_HW_SER_TYPE_ARM_SMMUV3 2ULL
 
+#ifndef IOMMU_HW_SER_DECLARED
+#define IOMMU_HW_SER_DECLARED
 /**
  * struct iommu_hw_ser - one IOMMU unit
  * @hdr: hdr
@@ -124,6 +135,7 @@ struct iommu_hw_ser {
 		struct iommu_smmuv3_hw_ser smmuv3;
 	} u;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_hw_ser) == 112);
 static_assert(__alignof__(struct iommu_hw_ser) == 1);
@@ -132,6 +144,8 @@ static_assert(offsetof(struct iommu_hw_ser, token) == 8);
 static_assert(offsetof(struct iommu_hw_ser, type) == 16);
 static_assert(offsetof(struct iommu_hw_ser, u) == 24);
 
+#ifndef IOMMU_DOMAIN_SER_DECLARED
+#define IOMMU_DOMAIN_SER_DECLARED
 /**
  * struct iommu_domain_ser - one domain: an I/O address space
  * @hdr: hdr
@@ -156,6 +170,7 @@ struct iommu_domain_ser {
 	u8 padding[3];
 	u64 restored_domain;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_domain_ser) == 40);
 static_assert(__alignof__(struct iommu_domain_ser) == 1);
@@ -167,6 +182,8 @@ static_assert(offsetof(struct iommu_domain_ser, sign_extend) == 28);
 static_assert(offsetof(struct iommu_domain_ser, padding) == 29);
 static_assert(offsetof(struct iommu_domain_ser, restored_domain) == 32);
 
+#ifndef IOMMU_DEV_MAP_SER_DECLARED
+#define IOMMU_DEV_MAP_SER_DECLARED
 /**
  * struct iommu_dev_map_ser - part of iommu-liveupdate
  * @attachment_id: id of the attachment, such as the domain id in the unit's
@@ -181,6 +198,7 @@ struct iommu_dev_map_ser {
 	DEVSTATE_PHYS(struct iommu_domain_ser) domain_phys;
 	DEVSTATE_PHYS(struct iommu_hw_ser) iommu_phys;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_dev_map_ser) == 24);
 static_assert(__alignof__(struct iommu_dev_map_ser) == 1);
@@ -188,6 +206,8 @@ static_assert(offsetof(struct iommu_dev_map_ser, attachment_id) == 0);
 static_assert(offsetof(struct iommu_dev_map_ser, domain_phys) == 8);
 static_assert(offsetof(struct iommu_dev_map_ser, iommu_phys) == 16);
 
+#ifndef IOMMU_DEVICE_INTEL_SER_DECLARED
+#define IOMMU_DEVICE_INTEL_SER_DECLARED
 /**
  * struct iommu_device_intel_ser - part of iommu-liveupdate
  * @restored: the new kernel has taken the device over; written at incoming
@@ -204,6 +224,7 @@ struct iommu_device_intel_ser {
 	DEVSTATE_PHYS(void) pasid_table;
 	u64 max_pasid;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_device_intel_ser) == 24);
 static_assert(__alignof__(struct iommu_device_intel_ser) == 1);
@@ -212,6 +233,8 @@ static_assert(offsetof(struct iommu_device_intel_ser, padding) == 1);
 static_assert(offsetof(struct iommu_device_intel_ser, pasid_table) == 8);
 static_assert(offsetof(struct iommu_device_intel_ser, max_pasid) == 16);
 
+#ifndef IOMMU_MASTER_SMMUV3_SER_DECLARED
+#define IOMMU_MASTER_SMMUV3_SER_DECLARED
 /**
  * struct iommu_master_smmuv3_ser - part of iommu-liveupdate
  * @l1_cdtab_lu_state: handle of the preserved DMA allocation: the linear or the
@@ -229,6 +252,7 @@ struct iommu_master_smmuv3_ser {
 	u32 padding;
 	DEVSTATE_PHYS(u64) l2_cdtab_lu_states_phys;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_master_smmuv3_ser) == 24);
 static_assert(__alignof__(struct iommu_master_smmuv3_ser) == 1);
@@ -237,6 +261,8 @@ static_assert(offsetof(struct iommu_master_smmuv3_ser, num_l2_cdtables) == 8);
 static_assert(offsetof(struct iommu_master_smmuv3_ser, padding) == 12);
 static_assert(offsetof(struct iommu_master_smmuv3_ser, l2_cdtab_lu_states_phys) == 16);
 
+#ifndef IOMMU_DEVICE_SER_DECLARED
+#define IOMMU_DEVICE_SER_DECLARED
 /**
  * struct iommu_device_ser - one device behind an IOMMU
  * @hdr: hdr
@@ -259,6 +285,7 @@ struct iommu_device_ser {
 		struct iommu_master_smmuv3_ser smmuv3;
 	} u;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_device_ser) == 72);
 static_assert(__alignof__(struct iommu_device_ser) == 1);
@@ -269,6 +296,8 @@ static_assert(offsetof(struct iommu_device_ser, dma_owner_token) == 16);
 static_assert(offsetof(struct iommu_device_ser, domain_iommu_ser) == 24);
 static_assert(offsetof(struct iommu_device_ser, u) == 48);
 
+#ifndef IOMMU_FLB_SER_DECLARED
+#define IOMMU_FLB_SER_DECLARED
 /**
  * struct iommu_flb_ser - version field, Intel and SMMUv3
  * @version: must be 1
@@ -287,6 +316,7 @@ struct iommu_flb_ser {
 	DEVSTATE_PHYS(struct iommu_domain_ser) iommu_domain_array_phys;
 	DEVSTATE_PHYS(struct iommu_device_ser) device_array_phys;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_flb_ser) == 32);
 static_assert(__alignof__(struct iommu_flb_ser) == 1);
@@ -295,6 +325,8 @@ static_assert(offsetof(struct iommu_flb_ser, iommu_array_phys) == 8);
 static_assert(offsetof(struct iommu_flb_ser, iommu_domain_array_phys) == 16);
 static_assert(offsetof(struct iommu_flb_ser, device_array_phys) == 24);
 
+#ifndef IOMMU_ARRAY_HDR_SER_DECLARED
+#define IOMMU_ARRAY_HDR_SER_DECLARED
 /**
  * struct iommu_array_hdr_ser - header of one page of objects
  * @next_array_phys: next page, 0 ends; physical address of memory that this
@@ -307,6 +339,7 @@ struct iommu_array_hdr_ser {
 	DEVSTATE_PHYS(void) next_array_phys;
 	u64 nr_objects;
 } __packed;
+#endif
 
 static_assert(sizeof(struct iommu_array_hdr_ser) == 16);
 static_assert(__alignof__(struct iommu_array_hdr_ser) == 1);

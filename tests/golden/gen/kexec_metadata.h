@@ -22,6 +22,8 @@
 
 #define KEXEC_METADATA_VERSION 1
 
+#ifndef KHO_KEXEC_METADATA_DECLARED
+#define KHO_KEXEC_METADATA_DECLARED
 /**
  * struct kho_kexec_metadata - release of the previous kernel and number of
  * kexecs
@@ -37,6 +39,7 @@ struct kho_kexec_metadata {
 	char previous_release[65];
 	u32 kexec_count;
 } __packed;
+#endif
 
 static_assert(sizeof(struct kho_kexec_metadata) == 73);
 static_assert(__alignof__(struct kho_kexec_metadata) == 1);

@@ -41,6 +41,8 @@
 #define KHO_V4_PROP_PRESERVED_DATA "preserved-data"
 #define KHO_V4_PROP_BLOB_SIZE "blob-size"
 
+#ifndef KHO_SCRATCH_DECLARED
+#define KHO_SCRATCH_DECLARED
 /**
  * struct kho_scratch - one scratch area (boot memory since 7.4): low memory,
  * global, then one per node with memory
@@ -53,6 +55,7 @@ struct kho_scratch {
 	u64 addr;
 	u64 size;
 };
+#endif
 
 static_assert(sizeof(struct kho_scratch) == 16);
 static_assert(__alignof__(struct kho_scratch) == 8);
@@ -60,6 +63,8 @@ static_assert(offsetof(struct kho_scratch, addr) == 0);
 static_assert(offsetof(struct kho_scratch, size) == 8);
 
 #if PAGE_SIZE == 4096
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -72,12 +77,15 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[511];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 4096);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
 static_assert(offsetof(struct kho_vmalloc_chunk, next) == 0);
 static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #elif PAGE_SIZE == 16384
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -90,12 +98,15 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[2047];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 16384);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
 static_assert(offsetof(struct kho_vmalloc_chunk, next) == 0);
 static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #elif PAGE_SIZE == 65536
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -108,6 +119,7 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[8191];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 65536);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
@@ -121,6 +133,8 @@ static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #define KHO_V4_KHO_VMALLOC_FLAGS_HUGE_VMAP 2
 #define KHO_V4_KHO_VMALLOC_FLAGS_KNOWN 3
 
+#ifndef KHO_VMALLOC_DECLARED
+#define KHO_VMALLOC_DECLARED
 /**
  * struct kho_vmalloc - a preserved virtually contiguous area; natural
  * alignment, not packed
@@ -139,6 +153,7 @@ struct kho_vmalloc {
 	u16 flags;
 	u16 order;
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc) == 16);
 static_assert(__alignof__(struct kho_vmalloc) == 8);
@@ -148,6 +163,8 @@ static_assert(offsetof(struct kho_vmalloc, flags) == 12);
 static_assert(offsetof(struct kho_vmalloc, order) == 14);
 
 #if PAGE_SIZE == 4096
+#ifndef KHO_RADIX_NODE_DECLARED
+#define KHO_RADIX_NODE_DECLARED
 /**
  * struct kho_radix_node - part of kho-v4
  * @table: physical addresses of nodes one level down, 0 absent
@@ -157,11 +174,14 @@ static_assert(offsetof(struct kho_vmalloc, order) == 14);
 struct kho_radix_node {
 	u64 table[512];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_node) == 4096);
 static_assert(__alignof__(struct kho_radix_node) == 8);
 static_assert(offsetof(struct kho_radix_node, table) == 0);
 #elif PAGE_SIZE == 16384
+#ifndef KHO_RADIX_NODE_DECLARED
+#define KHO_RADIX_NODE_DECLARED
 /**
  * struct kho_radix_node - part of kho-v4
  * @table: physical addresses of nodes one level down, 0 absent
@@ -171,11 +191,14 @@ static_assert(offsetof(struct kho_radix_node, table) == 0);
 struct kho_radix_node {
 	u64 table[2048];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_node) == 16384);
 static_assert(__alignof__(struct kho_radix_node) == 8);
 static_assert(offsetof(struct kho_radix_node, table) == 0);
 #elif PAGE_SIZE == 65536
+#ifndef KHO_RADIX_NODE_DECLARED
+#define KHO_RADIX_NODE_DECLARED
 /**
  * struct kho_radix_node - part of kho-v4
  * @table: physical addresses of nodes one level down, 0 absent
@@ -185,6 +208,7 @@ static_assert(offsetof(struct kho_radix_node, table) == 0);
 struct kho_radix_node {
 	u64 table[8192];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_node) == 65536);
 static_assert(__alignof__(struct kho_radix_node) == 8);
@@ -194,6 +218,8 @@ static_assert(offsetof(struct kho_radix_node, table) == 0);
 #endif
 
 #if PAGE_SIZE == 4096
+#ifndef KHO_RADIX_LEAF_DECLARED
+#define KHO_RADIX_LEAF_DECLARED
 /**
  * struct kho_radix_leaf - part of kho-v4
  * @bitmap: native unsigned long words; bit n is the key whose low bits are n
@@ -203,11 +229,14 @@ static_assert(offsetof(struct kho_radix_node, table) == 0);
 struct kho_radix_leaf {
 	u64 bitmap[512];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_leaf) == 4096);
 static_assert(__alignof__(struct kho_radix_leaf) == 8);
 static_assert(offsetof(struct kho_radix_leaf, bitmap) == 0);
 #elif PAGE_SIZE == 16384
+#ifndef KHO_RADIX_LEAF_DECLARED
+#define KHO_RADIX_LEAF_DECLARED
 /**
  * struct kho_radix_leaf - part of kho-v4
  * @bitmap: native unsigned long words; bit n is the key whose low bits are n
@@ -217,11 +246,14 @@ static_assert(offsetof(struct kho_radix_leaf, bitmap) == 0);
 struct kho_radix_leaf {
 	u64 bitmap[2048];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_leaf) == 16384);
 static_assert(__alignof__(struct kho_radix_leaf) == 8);
 static_assert(offsetof(struct kho_radix_leaf, bitmap) == 0);
 #elif PAGE_SIZE == 65536
+#ifndef KHO_RADIX_LEAF_DECLARED
+#define KHO_RADIX_LEAF_DECLARED
 /**
  * struct kho_radix_leaf - part of kho-v4
  * @bitmap: native unsigned long words; bit n is the key whose low bits are n
@@ -231,6 +263,7 @@ static_assert(offsetof(struct kho_radix_leaf, bitmap) == 0);
 struct kho_radix_leaf {
 	u64 bitmap[8192];
 };
+#endif
 
 static_assert(sizeof(struct kho_radix_leaf) == 65536);
 static_assert(__alignof__(struct kho_radix_leaf) == 8);

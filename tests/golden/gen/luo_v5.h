@@ -39,6 +39,8 @@
 #error "this format has no layout for this page size"
 #endif
 
+#ifndef LUO_FILE_SER_DECLARED
+#define LUO_FILE_SER_DECLARED
 /**
  * struct luo_file_ser - one preserved file
  * @compatible: handler string, such as memfd-v2
@@ -53,6 +55,7 @@ struct luo_file_ser {
 	u64 data;
 	u64 token;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_file_ser) == 64);
 static_assert(__alignof__(struct luo_file_ser) == 1);
@@ -60,6 +63,8 @@ static_assert(offsetof(struct luo_file_ser, compatible) == 0);
 static_assert(offsetof(struct luo_file_ser, data) == 48);
 static_assert(offsetof(struct luo_file_ser, token) == 56);
 
+#ifndef LUO_FILE_SET_SER_DECLARED
+#define LUO_FILE_SET_SER_DECLARED
 /**
  * struct luo_file_set_ser - part of luo-v5
  * @files: 0 when the session has no file; physical address of a chain of pages
@@ -72,12 +77,15 @@ struct luo_file_set_ser {
 	DEVSTATE_PHYS(struct luo_file_ser) files;
 	u64 count;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_file_set_ser) == 16);
 static_assert(__alignof__(struct luo_file_set_ser) == 1);
 static_assert(offsetof(struct luo_file_set_ser, files) == 0);
 static_assert(offsetof(struct luo_file_set_ser, count) == 8);
 
+#ifndef LUO_SESSION_SER_DECLARED
+#define LUO_SESSION_SER_DECLARED
 /**
  * struct luo_session_ser - one session
  * @name: name given by the user
@@ -89,12 +97,15 @@ struct luo_session_ser {
 	char name[64];
 	struct luo_file_set_ser file_set_ser;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_session_ser) == 80);
 static_assert(__alignof__(struct luo_session_ser) == 1);
 static_assert(offsetof(struct luo_session_ser, name) == 0);
 static_assert(offsetof(struct luo_session_ser, file_set_ser) == 64);
 
+#ifndef LUO_FLB_SER_DECLARED
+#define LUO_FLB_SER_DECLARED
 /**
  * struct luo_flb_ser - one file-lifecycle-bound object
  * @name: string of the object
@@ -108,6 +119,7 @@ struct luo_flb_ser {
 	u64 data;
 	u64 count;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_flb_ser) == 64);
 static_assert(__alignof__(struct luo_flb_ser) == 1);
@@ -115,6 +127,8 @@ static_assert(offsetof(struct luo_flb_ser, name) == 0);
 static_assert(offsetof(struct luo_flb_ser, data) == 48);
 static_assert(offsetof(struct luo_flb_ser, count) == 56);
 
+#ifndef LUO_FLB_HEADER_SER_DECLARED
+#define LUO_FLB_HEADER_SER_DECLARED
 /**
  * struct luo_flb_header_ser - part of luo-v5
  * @pgcnt: pages of this area
@@ -128,6 +142,7 @@ struct luo_flb_header_ser {
 	u64 count;
 	struct luo_flb_ser flbs[] __counted_by(count);
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_flb_header_ser) == 16);
 static_assert(__alignof__(struct luo_flb_header_ser) == 1);
@@ -136,6 +151,8 @@ static_assert(offsetof(struct luo_flb_header_ser, count) == 8);
 static_assert(offsetof(struct luo_flb_header_ser, flbs) == 16);
 
 #if PAGE_SIZE == 4096
+#ifndef LUO_SER_DECLARED
+#define LUO_SER_DECLARED
 /**
  * struct luo_ser - sessions and files in chains of blocks
  * @compatible: the field is as long as the string needs, rounded up to 8: a
@@ -154,6 +171,7 @@ struct luo_ser {
 	DEVSTATE_PHYS(struct luo_session_ser) sessions_pa;
 	DEVSTATE_PHYS(struct luo_flb_header_ser) flbs_pa;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_ser) == 32);
 static_assert(__alignof__(struct luo_ser) == 1);
@@ -162,6 +180,8 @@ static_assert(offsetof(struct luo_ser, liveupdate_num) == 8);
 static_assert(offsetof(struct luo_ser, sessions_pa) == 16);
 static_assert(offsetof(struct luo_ser, flbs_pa) == 24);
 #elif PAGE_SIZE == 16384
+#ifndef LUO_SER_DECLARED
+#define LUO_SER_DECLARED
 /**
  * struct luo_ser - sessions and files in chains of blocks
  * @compatible: the field is as long as the string needs, rounded up to 8: a
@@ -180,6 +200,7 @@ struct luo_ser {
 	DEVSTATE_PHYS(struct luo_session_ser) sessions_pa;
 	DEVSTATE_PHYS(struct luo_flb_header_ser) flbs_pa;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_ser) == 32);
 static_assert(__alignof__(struct luo_ser) == 1);
@@ -188,6 +209,8 @@ static_assert(offsetof(struct luo_ser, liveupdate_num) == 8);
 static_assert(offsetof(struct luo_ser, sessions_pa) == 16);
 static_assert(offsetof(struct luo_ser, flbs_pa) == 24);
 #elif PAGE_SIZE == 65536
+#ifndef LUO_SER_DECLARED
+#define LUO_SER_DECLARED
 /**
  * struct luo_ser - sessions and files in chains of blocks
  * @compatible: the field is as long as the string needs, rounded up to 8: a
@@ -206,6 +229,7 @@ struct luo_ser {
 	DEVSTATE_PHYS(struct luo_session_ser) sessions_pa;
 	DEVSTATE_PHYS(struct luo_flb_header_ser) flbs_pa;
 } __packed;
+#endif
 
 static_assert(sizeof(struct luo_ser) == 32);
 static_assert(__alignof__(struct luo_ser) == 1);
@@ -217,6 +241,8 @@ static_assert(offsetof(struct luo_ser, flbs_pa) == 24);
 #error "this format has no layout for this page size"
 #endif
 
+#ifndef KHO_BLOCK_HEADER_SER_DECLARED
+#define KHO_BLOCK_HEADER_SER_DECLARED
 /**
  * struct kho_block_header_ser - part of luo-v5
  * @next: next block, 0 ends the chain; physical address of memory that this
@@ -229,6 +255,7 @@ struct kho_block_header_ser {
 	DEVSTATE_PHYS(void) next;
 	u64 count;
 } __packed;
+#endif
 
 static_assert(sizeof(struct kho_block_header_ser) == 16);
 static_assert(__alignof__(struct kho_block_header_ser) == 1);

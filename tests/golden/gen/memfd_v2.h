@@ -26,6 +26,8 @@
 #define MEMFD_V2_COMPATIBLE "memfd-v2"
 
 #if PAGE_SIZE == 4096
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -38,12 +40,15 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[511];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 4096);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
 static_assert(offsetof(struct kho_vmalloc_chunk, next) == 0);
 static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #elif PAGE_SIZE == 16384
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -56,12 +61,15 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[2047];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 16384);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
 static_assert(offsetof(struct kho_vmalloc_chunk, next) == 0);
 static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #elif PAGE_SIZE == 65536
+#ifndef KHO_VMALLOC_CHUNK_DECLARED
+#define KHO_VMALLOC_CHUNK_DECLARED
 /**
  * struct kho_vmalloc_chunk - one page of a vmalloc area's page list
  * @next: next chunk, 0 ends the list; physical address of memory that this
@@ -74,6 +82,7 @@ struct kho_vmalloc_chunk {
 	DEVSTATE_PHYS(void) next;
 	u64 phys[8191];
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc_chunk) == 65536);
 static_assert(__alignof__(struct kho_vmalloc_chunk) == 8);
@@ -87,6 +96,8 @@ static_assert(offsetof(struct kho_vmalloc_chunk, phys) == 8);
 #define MEMFD_V2_KHO_VMALLOC_FLAGS_HUGE_VMAP 2
 #define MEMFD_V2_KHO_VMALLOC_FLAGS_KNOWN 3
 
+#ifndef KHO_VMALLOC_DECLARED
+#define KHO_VMALLOC_DECLARED
 /**
  * struct kho_vmalloc - a preserved virtually contiguous area; natural
  * alignment, not packed
@@ -105,6 +116,7 @@ struct kho_vmalloc {
 	u16 flags;
 	u16 order;
 };
+#endif
 
 static_assert(sizeof(struct kho_vmalloc) == 16);
 static_assert(__alignof__(struct kho_vmalloc) == 8);
@@ -117,6 +129,8 @@ static_assert(offsetof(struct kho_vmalloc, order) == 14);
 #define MEMFD_V2_MEMFD_LUO_FOLIO_SER_FLAGS_UPTODATE 2ULL
 #define MEMFD_V2_MEMFD_LUO_FOLIO_SER_FLAGS_KNOWN 3ULL
 
+#ifndef MEMFD_LUO_FOLIO_SER_DECLARED
+#define MEMFD_LUO_FOLIO_SER_DECLARED
 /**
  * struct memfd_luo_folio_ser - one folio of the file
  * @pfn: page frame number of the folio; 0 is a hole
@@ -130,6 +144,7 @@ struct memfd_luo_folio_ser {
 	u64 flags:12;
 	u64 index;
 } __packed;
+#endif
 
 static_assert(sizeof(struct memfd_luo_folio_ser) == 16);
 static_assert(__alignof__(struct memfd_luo_folio_ser) == 1);
@@ -143,6 +158,8 @@ static_assert(offsetof(struct memfd_luo_folio_ser, index) == 8);
 #define MEMFD_V2_MEMFD_LUO_SER_SEALS_EXEC 32
 #define MEMFD_V2_MEMFD_LUO_SER_SEALS_KNOWN 63
 
+#ifndef MEMFD_LUO_SER_DECLARED
+#define MEMFD_LUO_SER_DECLARED
 /**
  * struct memfd_luo_ser - a memfd with its seals
  * @pos: file position; in bytes; written at freeze
@@ -164,6 +181,7 @@ struct memfd_luo_ser {
 	u64 nr_folios;
 	struct kho_vmalloc folios;
 } __packed;
+#endif
 
 static_assert(sizeof(struct memfd_luo_ser) == 48);
 static_assert(__alignof__(struct memfd_luo_ser) == 1);

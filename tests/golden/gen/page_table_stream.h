@@ -26,6 +26,8 @@
 #define PAGE_TABLE_STREAM_DS_PAGES_HEADER_FLAGS_SIGN_EXTENDED 1
 #define PAGE_TABLE_STREAM_DS_PAGES_HEADER_FLAGS_KNOWN 1
 
+#ifndef DS_PAGES_HEADER_DECLARED
+#define DS_PAGES_HEADER_DECLARED
 /**
  * struct ds_pages_header - IOMMU page tables as a file; the structs around page
  * lists and records
@@ -59,6 +61,7 @@ struct ds_pages_header {
 	__le64 zero;
 	__le32 crc;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_header) == 64);
 static_assert(__alignof__(struct ds_pages_header) == 1);
@@ -75,6 +78,8 @@ static_assert(offsetof(struct ds_pages_header, top_entries) == 48);
 static_assert(offsetof(struct ds_pages_header, zero) == 52);
 static_assert(offsetof(struct ds_pages_header, crc) == 60);
 
+#ifndef DS_PAGES_CHUNK_DECLARED
+#define DS_PAGES_CHUNK_DECLARED
 /**
  * struct ds_pages_chunk - part of page-table-stream
  * @magic: chnk; must be 1802397795
@@ -98,6 +103,7 @@ struct ds_pages_chunk {
 	__le32 body_crc;
 	__le32 crc;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_chunk) == 32);
 static_assert(__alignof__(struct ds_pages_chunk) == 1);
@@ -110,6 +116,8 @@ static_assert(offsetof(struct ds_pages_chunk, list_size) == 22);
 static_assert(offsetof(struct ds_pages_chunk, body_crc) == 24);
 static_assert(offsetof(struct ds_pages_chunk, crc) == 28);
 
+#ifndef DS_PAGES_RUN_DECLARED
+#define DS_PAGES_RUN_DECLARED
 /**
  * struct ds_pages_run - part of page-table-stream
  * @kind: must be 2
@@ -123,6 +131,7 @@ struct ds_pages_run {
 	u8 step;
 	__le64 base;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_run) == 10);
 static_assert(__alignof__(struct ds_pages_run) == 1);
@@ -130,6 +139,8 @@ static_assert(offsetof(struct ds_pages_run, kind) == 0);
 static_assert(offsetof(struct ds_pages_run, step) == 1);
 static_assert(offsetof(struct ds_pages_run, base) == 2);
 
+#ifndef DS_PAGES_PACKED_DECLARED
+#define DS_PAGES_PACKED_DECLARED
 /**
  * struct ds_pages_packed - part of page-table-stream
  * @kind: 3, or 11 for the form of the packed record before
@@ -147,6 +158,7 @@ struct ds_pages_packed {
 	__le16 gaps;
 	__le16 lengths;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_packed) == 8);
 static_assert(__alignof__(struct ds_pages_packed) == 1);
@@ -156,6 +168,8 @@ static_assert(offsetof(struct ds_pages_packed, runs) == 2);
 static_assert(offsetof(struct ds_pages_packed, gaps) == 4);
 static_assert(offsetof(struct ds_pages_packed, lengths) == 6);
 
+#ifndef DS_PAGES_FORM_DECLARED
+#define DS_PAGES_FORM_DECLARED
 /**
  * struct ds_pages_form - part of page-table-stream
  * @mask: bits in which the first words of runs differ
@@ -167,12 +181,15 @@ struct ds_pages_form {
 	__le64 mask;
 	__le64 rest;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_form) == 16);
 static_assert(__alignof__(struct ds_pages_form) == 1);
 static_assert(offsetof(struct ds_pages_form, mask) == 0);
 static_assert(offsetof(struct ds_pages_form, rest) == 8);
 
+#ifndef DS_PAGES_TRAILER_DECLARED
+#define DS_PAGES_TRAILER_DECLARED
 /**
  * struct ds_pages_trailer - part of page-table-stream
  * @magic: tail; must be 1818845556
@@ -194,6 +211,7 @@ struct ds_pages_trailer {
 	__le32 chain;
 	__le32 crc;
 } __packed;
+#endif
 
 static_assert(sizeof(struct ds_pages_trailer) == 96);
 static_assert(__alignof__(struct ds_pages_trailer) == 1);

@@ -29,6 +29,8 @@
 #define PSTORE_KHO_PSTORE_KHO_RECORD_REASON_EMERG 3
 #define PSTORE_KHO_PSTORE_KHO_RECORD_REASON_SHUTDOWN 4
 
+#ifndef PSTORE_KHO_RECORD_DECLARED
+#define PSTORE_KHO_RECORD_DECLARED
 /**
  * struct pstore_kho_record - one kernel log
  * @size: bytes of buf, 0: no record; at least 0
@@ -52,6 +54,7 @@ struct pstore_kho_record {
 	u32 compressed;
 	u8 buf[] __counted_by(size);
 };
+#endif
 
 static_assert(sizeof(struct pstore_kho_record) == 40);
 static_assert(__alignof__(struct pstore_kho_record) == 8);
@@ -64,6 +67,8 @@ static_assert(offsetof(struct pstore_kho_record, part) == 28);
 static_assert(offsetof(struct pstore_kho_record, compressed) == 32);
 static_assert(offsetof(struct pstore_kho_record, buf) == 36);
 
+#ifndef PSTORE_SER_DECLARED
+#define PSTORE_SER_DECLARED
 /**
  * struct pstore_ser - the last kernel log
  * @version: must be 1
@@ -75,6 +80,7 @@ struct pstore_ser {
 	u32 version;
 	struct pstore_kho_record record;
 };
+#endif
 
 static_assert(sizeof(struct pstore_ser) == 48);
 static_assert(__alignof__(struct pstore_ser) == 8);
