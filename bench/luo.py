@@ -72,7 +72,7 @@ def _devices() -> list[Row]:
     def jump(count: int) -> None:
         scenario = Scenario("bench", memory=8 << 20, devices=tuple([DevicePlan(f"d{n}", slots=0, drivers=(1, 1)) for n in range(count)]))
         machine = Machine.create(scenario.memory, count)
-        old, new = (RehearsedDevices(scenario, hop, machine, Engine(), lambda: State.NORMAL) for hop in (0, 1))
+        old, new = (RehearsedDevices(scenario, hop, machine, Engine(), lambda: State.NORMAL, registry) for hop in (0, 1))
         old.ask()
         old.prepare()
         old.freeze()

@@ -69,12 +69,34 @@ def open_scenario(word: str) -> Scenario:
     from devstate.rehearsal.scenario import read_scenario
 
     if word in shipped() and not os.path.exists(word):
-        return read_scenario(os.path.join(folder(), f"{word}.toml"))
+        return loaded(read_scenario(os.path.join(folder(), f"{word}.toml")))
     if not os.path.exists(word):
         from devstate.cli.command import suggest
 
         raise UsageError(f"{word}: no such file, and no scenario of this name{suggest(word, shipped())}; `devstate rehearse` lists them")
-    return read_scenario(word)
+    return loaded(read_scenario(word))
+
+
+def loaded(scenario: Scenario) -> Scenario:
+    """The scenario, once its drivers, their schemas and KVM are known to be there. UsageError for what is not."""
+    from devstate.errors import LiveUpdateError
+    from devstate.luo.kvm import Kvm
+    from devstate.rehearsal.drivers import load_driver
+    from devstate.rehearsal.kernel import registry_of
+
+    sys.path.extend(each for each in scenario.path if each not in sys.path)
+    registry = registry_of(scenario)
+    for device in scenario.devices:
+        driver = load_driver(device.driver)
+        for version in device.drivers:
+            if version > len(driver.compatibles) or not registry.names(driver.compatibles[version - 1]):
+                raise UsageError(f"{device.name}: its driver has no version {version} whose format is known; name its schemas")
+    if scenario.kvm:
+        try:
+            Kvm().close()
+        except LiveUpdateError as error:
+            raise UsageError(f"the scenario needs KVM: {error}") from error
+    return scenario
 
 
 def report(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> bool:

@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> int:
     load()
     from devstate.rehearsal.kernel import Kernel
 
-    kernel = Kernel(machine, from_plain(plan["scenario"]), plan)
+    scenario = from_plain(plan["scenario"])
+    sys.path.extend(each for each in scenario.path if each not in sys.path)
+    kernel = Kernel(machine, scenario, plan)
     if kernel.hop:
         kernel.take_over()
     else:

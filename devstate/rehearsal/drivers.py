@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The driver of a rehearsed device, in two versions; what it leaves is a record of ``rehearsed-ring-v1`` or ``-v2``.
+"""Drivers of rehearsed devices. One's own is a subclass of :class:`Driver`, named in the scenario (``driver = "module:Class"``).
 
-A driver reads what its own version left, and what older ones left, by the converters of the registry. One of version 1 does not read
-what version 2 left: a converter down would have to run in the kernel that hands over.
+::
+
+    class Nic(Driver):
+        compatibles = ("mynic-v1", "mynic-v2")            what version 1 leaves, what version 2 leaves
+
+        def save(self, device):                           in the blackout: the values of a record of its own version
+            return {"rings": 4, "head": self.stamps()}
+
+        def load(self, device, values):                   in the new kernel: the values in the form of its own version
+            self.rings = values["rings"]
+
+What is left is a record of that schema, typed and checked by its layout. A driver reads what its own version left, and what older ones
+left, by the converters of the schemas; what a newer one left is refused, unless the one that hands over wrote the older form.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 
-from devstate.errors import EncodeError, LiveUpdateError
+from devstate.errors import EncodeError, LiveUpdateError, UsageError
 from devstate.layout.converting import convert
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
@@ -22,8 +34,6 @@ if TYPE_CHECKING:
 
     from devstate.codec.record import Record
     from devstate.luo.devices import Device
-
-FAMILY = "rehearsed-ring-v"
 
 
 class Bus:
@@ -45,42 +55,83 @@ class Bus:
 
 
 class Driver(Bus):
-    """A driver of ``version`` 1 or 2 for device ``number``. ``left`` is what it leaves, as (compatible, values)."""
+    """A driver of ``version`` (from 1 on) for device ``number`` of a machine; ``registry`` knows its schemas."""
 
-    def __init__(self, version: int, number: int, machine: Machine) -> None:
-        self.version, self.number, self.machine = version, number, machine
+    compatibles: tuple[str, ...] = ()
+
+    def __init__(self, version: int, number: int, machine: Machine, registry: Registry) -> None:
+        self.version, self.number, self.machine, self.registry = version, number, machine, registry
 
     @property
     def compatible(self) -> str:
         """What it leaves."""
-        return f"{FAMILY}{self.version}"
+        return self.compatibles[self.version - 1]
+
+    def save(self, device: Device) -> dict[str, Any]:
+        """The values of the record that it leaves."""
+        raise NotImplementedError
+
+    def load(self, device: Device, values: dict[str, Any]) -> None:
+        """Take up what was left, in the form of this version. LiveUpdateError for what it cannot go on from."""
+
+    def stamps(self) -> int:
+        """Writes that the device has done so far."""
+        return self.machine.counter(self.number, STAMPS)
 
     def freeze(self, device: Device) -> None:
-        """Write down how far the device was. It goes on: the count can only grow."""
-        stamps, faults = (self.machine.counter(self.number, which) for which in (STAMPS, FAULTS))
-        more = {"stamps": stamps & 0xFFFFFFFF} if self.version == 1 else {"padding": 0, "stamps": stamps, "faults": faults}
-        device.payload = (self.compatible, {"device": self.number, **more})
+        """In the blackout: what is left of it."""
+        device.payload = (self.compatible, self.save(device))
 
     def restore(self, device: Device) -> None:
-        """Take up what the old driver left, ``payload`` being its compatible and record. ENOENT for a version that this one does not read,
-        EINVAL when the device is not where it was left."""
+        """In the new kernel: ``payload`` is compatible and record of what was left. ENOENT for what this version does not read."""
         compatible, record = device.payload
-        values = self.converted(device.name, compatible, record)
-        now = self.machine.counter(self.number, STAMPS)
-        if values["device"] != self.number or values["stamps"] > now:
-            raise LiveUpdateError(errno.EINVAL, f"{device.name}: the device is not where its driver left it")
+        self.load(device, self.converted(device.name, compatible, record))
+
+    def reads(self, compatible: str) -> bool:
+        """Whether this version reads what such a driver left."""
+        steps = self.registry.chain(compatible, self.compatible)
+        return steps is not None and not any(step.down for step in steps)
 
     def converted(self, name: str, compatible: str, record: Record) -> dict[str, Any]:
         """The record in the form of this version."""
-        registry, environment = Registry.shipped(), Environment()
-        steps = registry.chain(compatible, self.compatible) if compatible.startswith(FAMILY) else None
-        if steps is None or any(step.down for step in steps):
+        if not self.reads(compatible):
             raise LiveUpdateError(errno.ENOENT, f"{name}: a driver of version {self.version} does not read {compatible or 'nothing'}")
-        values = values_of(record)
-        for step in steps:
+        values, environment = values_of(record), Environment()
+        for step in self.registry.chain(compatible, self.compatible) or ():
             try:
-                old, new = (registry.layout(each, environment) for each in (step.source, step.target))
+                old, new = (self.registry.layout(each, environment) for each in (step.source, step.target))
                 values, _ = convert(step, old, new, values)
             except EncodeError as error:
                 raise LiveUpdateError(errno.EINVAL, f"{name}: {error}") from error
         return values
+
+
+class RingDriver(Driver):
+    """What devices have whose scenario names no driver: how far its ring was."""
+
+    compatibles = ("rehearsed-ring-v1", "rehearsed-ring-v2")
+
+    def save(self, device: Device) -> dict[str, Any]:
+        """The device goes on: the count can only grow."""
+        if self.version == 1:
+            return {"device": self.number, "stamps": self.stamps() & 0xFFFFFFFF}
+        return {"device": self.number, "padding": 0, "stamps": self.stamps(), "faults": self.machine.counter(self.number, FAULTS)}
+
+    def load(self, device: Device, values: dict[str, Any]) -> None:
+        """EINVAL when the device is not where it was left."""
+        if values["device"] != self.number or values["stamps"] > self.stamps():
+            raise LiveUpdateError(errno.EINVAL, f"{device.name}: the device is not where its driver left it")
+
+
+def load_driver(name: str | None) -> type[Driver]:
+    """The class of a driver, by ``module:Class``. UsageError when there is none of that name, or it is no driver."""
+    if name is None:
+        return RingDriver
+    module, colon, cls = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), cls) if colon else None
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"the driver {name} cannot be loaded: {error}") from error
+    if not isinstance(found, type) or not issubclass(found, Driver) or not found.compatibles:
+        raise UsageError(f"{name} is no driver: expected module:Class, a devstate.rehearsal.drivers.Driver with compatibles")
+    return found

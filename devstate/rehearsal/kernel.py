@@ -68,13 +68,16 @@ class Kernel:
         self.hop: int = plan["hop"]
         self.orders = b""
         self.events: dict[int, int] = {int(number): fd for number, fd in plan["events"].items()}
+        self.registry = registry_of(scenario)
         self.engine = Engine(budgets=dict(scenario.budgets), before=self.before)
         self.orchestrator = Orchestrator(engine=self.engine, state=State.UPDATED if self.hop else State.NORMAL)
         self.guest = GuestMemory(machine)
         self.vcpus = KvmVcpus(scenario.vcpus) if scenario.kvm else Vcpus(scenario.vcpus)
         self.interrupts = Interrupts(machine)
         self.iommu = Iommu(machine, self.guest, self.interrupts)
-        self.devices = RehearsedDevices(scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state)
+        self.devices = RehearsedDevices(
+            scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state, self.registry
+        )
         self.participants: list[Any] = [self.guest, self.vcpus, self.iommu, self.interrupts, self.devices]
         self.journal = Journal(plan["journal"], sync=plan.get("sync", True)) if plan.get("journal") else None
         self.fault: dict[str, Any] = plan.get("fault") or {}
@@ -221,7 +224,7 @@ class Kernel:
             arena.reserve(pa, PAGE)
         for pa, size in spec.scratch:
             arena.reserve(pa, size)
-        built = build(spec, arena)
+        built = build(spec, arena, self.registry)
         return [built.fdt_pa, *built.scratch]
 
     def kept(self) -> list[int]:
@@ -270,7 +273,7 @@ class Kernel:
         try:
             self.step("open")
             root, scratch, size = self.plan["entry"]
-            handover = open_memory(self.machine.memory(), fdt=root, scratch=(scratch, size))
+            handover = open_memory(self.machine.memory(), fdt=root, scratch=(scratch, size), registry=self.registry)
             self.say("opened")
             self.step("check")
             self.judge(handover)
@@ -374,6 +377,18 @@ class Kernel:
                 self.plan |= {"fault": None, "journal": None}
             else:
                 return
+
+
+def registry_of(scenario: Scenario) -> Registry:
+    """The shipped formats, and those of the scenario. Errors as Registry.shipped() and add_user_schemas()."""
+    registry = Registry.shipped()
+    if scenario.schemas:
+        from devstate.layout.compiling import add_user_schemas
+
+        registry = registry.copy()
+        for path in scenario.schemas:
+            add_user_schemas(registry, path)
+    return registry
 
 
 def tell(message: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from devstate.pagetable.prove import prove
 from devstate.pagetable.table import PageTable
 from devstate.pagetable.verify import verify
 from devstate.rehearsal import interrupts
-from devstate.rehearsal.drivers import Bus, Driver
+from devstate.rehearsal.drivers import Bus, load_driver
 from devstate.rehearsal.machine import BASE, PAGE, Machine
 from devstate.rehearsal.state import Left, chars, text_of
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from devstate.layout.registry import Registry
     from devstate.luo.engine import Engine
     from devstate.luo.states import State
     from devstate.memory.arena import Arena
@@ -288,7 +289,9 @@ class Iommu:
 class RehearsedDevices(Devices):
     """The device tree of a scenario, in the kernel of one hop."""
 
-    def __init__(self, scenario: Scenario, hop: int, machine: Machine, engine: Engine, state: Callable[[], State]) -> None:
+    def __init__(
+        self, scenario: Scenario, hop: int, machine: Machine, engine: Engine, state: Callable[[], State], registry: Registry
+    ) -> None:
         super().__init__(engine=engine, state=state)
         self.scenario = scenario
         bus, root = Bus(), Device("root", driver=Bus(), bus=Bus())
@@ -296,7 +299,7 @@ class RehearsedDevices(Devices):
         waiting = list(enumerate(scenario.devices))
         while waiting:  # parents may stand behind their children
             for number, plan in [each for each in waiting if each[1].parent is None or each[1].parent in made]:
-                driver = Driver(plan.drivers[hop], number, machine)
+                driver = load_driver(plan.driver)(plan.drivers[hop], number, machine, registry)
                 made[plan.name] = Device(plan.name, made[plan.parent] if plan.parent else root, driver=driver, bus=bus)
                 waiting.remove((number, plan))
         for device in (root, *made.values()):

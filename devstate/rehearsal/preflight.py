@@ -21,11 +21,10 @@ from devstate.finding import Severity
 from devstate.frozen import frozen
 from devstate.handover.build import build
 from devstate.handover.open import open_memory
-from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.prove import prove
-from devstate.rehearsal.drivers import FAMILY
+from devstate.rehearsal.drivers import load_driver
 from devstate.rehearsal.machine import BASE, PAGE
 
 TYPE_CHECKING = False
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devstate.handover.spec import Spec
+    from devstate.layout.registry import Registry
     from devstate.luo.devices import Device
     from devstate.rehearsal.kernel import Kernel
 
@@ -51,9 +51,9 @@ class Preflight:
 
 def preflight(kernel: Kernel) -> Preflight:
     """Look at all of it. Never raises for what it finds."""
-    registry = Registry.shipped()
+    registry = kernel.registry
     old, new = kernel.scenario.kernels[kernel.hop], kernel.scenario.kernels[kernel.hop + 1]
-    dropped = tuple([device for device in kernel.devices.going() if not _reads(kernel, device, registry)])
+    dropped = tuple([device for device in kernel.devices.going() if not _reads(kernel, device)])
     reasons = [f"{device.name}: its next driver does not read what this one leaves" for device in dropped]
     start, metadata = time.perf_counter_ns(), 0
     try:
@@ -66,12 +66,12 @@ def preflight(kernel: Kernel) -> Preflight:
     return Preflight(tuple(reasons), dropped if len(reasons) == len(dropped) else (), metadata, time.perf_counter_ns() - start)
 
 
-def _reads(kernel: Kernel, device: Device, registry: Registry) -> bool:
+def _reads(kernel: Kernel, device: Device) -> bool:
     plan = next((each for each in kernel.scenario.devices if each.name == device.name), None)
     if plan is None:  # the root
         return True
-    steps = registry.chain(f"{FAMILY}{plan.drivers[kernel.hop]}", f"{FAMILY}{plan.drivers[kernel.hop + 1]}")
-    return steps is not None and not any(step.down for step in steps)
+    old, new = (load_driver(plan.driver)(plan.drivers[hop], 0, kernel.machine, kernel.registry) for hop in (kernel.hop, kernel.hop + 1))
+    return new.reads(old.compatible)
 
 
 def _formats(spec: Spec, old: str, new: str, registry: Registry) -> Iterator[str]:
@@ -91,9 +91,9 @@ def _handover(kernel: Kernel, spec: Spec) -> tuple[list[str], int]:
     for pa in kernel.kept():
         arena.reserve(pa, PAGE)
     arena.reserve(*kernel.machine.scratch)
-    built = build(spec, arena)
+    built = build(spec, arena, kernel.registry)
     memory = arena.view()
-    handover = open_memory(memory, fdt=built.fdt_pa, scratch=built.scratch)
+    handover = open_memory(memory, fdt=built.fdt_pa, scratch=built.scratch, registry=kernel.registry)
     reasons = [f"{each.rule}: {each.message}" for each in check(handover).findings if each.severity is Severity.ERROR]
     assert handover.preserved is not None  # it was built
     coverage = Coverage(handover.preserved.map, [kernel.machine.scratch])

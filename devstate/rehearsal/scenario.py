@@ -10,6 +10,7 @@
     vcpus = 2
     kvm = false                    # whether the vCPUs are those of a virtual machine of this host
     sessions = 0                   # more sessions, of one small file each
+    schemas = ["mine.py"]          # formats of your own drivers; path = ["."] is where their modules are
     preflight = "off"              # look before anything is done: "refuse", or "drop" devices that stand in the way
     expect = "updated"             # how it must end: or "refused", "held" (by the pre-flight)
 
@@ -18,6 +19,7 @@
     parent = "port0"               # no parent: below the root
     slots = 64                     # stamps that it keeps in memory
     drivers = [1, 1]               # version of its driver in each kernel
+    driver = "module:Class"        # a driver of your own (devstate.rehearsal.drivers), else one that comes with devstate
     reclaim = true                 # whether user space takes it back
 
     [budgets]                      # microseconds that one callback may take
@@ -26,6 +28,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 
@@ -49,10 +52,13 @@ JUMPS = ("exec", "kill")
 ENDS = ("updated", "refused", "held")
 PREFLIGHT = ("off", "refuse", "drop")
 SESSIONS_MAX = 1024
+VERSION_MAX = 99
 OPS = ("prepare", "freeze", "cancel", "restore", "finish")
 
-TOP = ("name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight")
-DEVICE = ("name", "parent", "slots", "drivers", "reclaim", "requested")
+TOP = (
+    "name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight", "schemas", "path",
+)  # fmt: skip
+DEVICE = ("name", "parent", "slots", "drivers", "driver", "reclaim", "requested")
 _SUFFIXES = {"K": 10, "M": 20, "G": 30}
 
 
@@ -66,11 +72,14 @@ class DevicePlan:
     drivers: tuple[int, ...] = ()
     reclaim: bool = True
     requested: bool = True
+    driver: str | None = None
 
 
 @frozen
 class Scenario:
-    """``kernels`` are releases, the first one boots cold. ``budgets`` are nanoseconds by op."""
+    """``kernels`` are releases, the first one boots cold. ``budgets`` are nanoseconds by op. ``schemas`` are files or packages with formats
+    of the drivers, ``path`` where modules of these are found: relative to the scenario's folder in its file, absolute in here.
+    """
 
     name: str
     kernels: tuple[str, ...] = ("7.3", "7.3")
@@ -84,6 +93,8 @@ class Scenario:
     expect: str = "updated"
     kvm: bool = False
     preflight: str = "off"
+    schemas: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 def to_plain(scenario: Scenario) -> dict[str, Any]:
@@ -97,7 +108,8 @@ def from_plain(plain: dict[str, Any]) -> Scenario:
     """What :func:`to_plain` made, as it comes out of JSON."""
     devices = tuple([DevicePlan(**(each | {"drivers": tuple(each["drivers"])})) for each in plain["devices"]])
     budgets = tuple([(op, limit) for op, limit in plain["budgets"]])
-    return Scenario(**(plain | {"kernels": tuple(plain["kernels"]), "devices": devices, "budgets": budgets}))
+    texts = {key: tuple(plain[key]) for key in ("kernels", "schemas", "path")}
+    return Scenario(**(plain | texts | {"devices": devices, "budgets": budgets}))
 
 
 def read_scenario(path: str) -> Scenario:
@@ -152,6 +164,8 @@ class _Reader:
             self.choice(plain, "expect", ENDS),
             self.truth(plain, "kvm", False),
             self.choice(plain, "preflight", PREFLIGHT),
+            self.paths(plain, "schemas", ()),
+            self.paths(plain, "path", (".",)),
         )
         self.tree(made)
         return made
@@ -162,13 +176,17 @@ class _Reader:
         if not name or "/" in name:
             raise self.error("name", "each device has a name without slashes", devices=True)
         drivers = plain.get("drivers", [1] * kernels)
-        if not isinstance(drivers, list) or len(drivers) != kernels or not all(each in (1, 2) for each in drivers):
-            raise self.error("drivers", f"{name}: expected {kernels} versions, each 1 or 2: one for each kernel")
+        if not isinstance(drivers, list) or len(drivers) != kernels or not all(each in range(1, VERSION_MAX + 1) for each in drivers):
+            raise self.error("drivers", f"{name}: expected {kernels} versions, each 1 to {VERSION_MAX}: one for each kernel")
+        driver = plain.get("driver")
+        if driver is not None and (not isinstance(driver, str) or ":" not in driver):
+            raise self.error("driver =", f"{name}: the driver is a text module:Class")
         parent = plain.get("parent")
         if parent is not None and not isinstance(parent, str):
             raise self.error("parent", f"{name}: the parent is the name of a device")
         slots = self.number(plain, "slots", 64, 0, 4096)
-        return DevicePlan(name, parent, slots, tuple(drivers), self.truth(plain, "reclaim"), self.truth(plain, "requested"))
+        reclaim, requested = self.truth(plain, "reclaim"), self.truth(plain, "requested")
+        return DevicePlan(name, parent, slots, tuple(drivers), reclaim, requested, driver)
 
     def tree(self, scenario: Scenario) -> None:
         """Every parent is there, and nobody is their own ancestor."""
@@ -207,6 +225,10 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise self.error(key, f"{key} is a list of texts")
         return tuple(value)
+
+    def paths(self, plain: dict[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        folder = os.path.dirname(os.path.abspath(self.path))
+        return tuple([os.path.normpath(os.path.join(folder, each)) for each in self.texts(plain, key, default)])
 
     def choice(self, plain: dict[str, Any], key: str, words: tuple[str, ...]) -> str:
         value = self.text(plain, key, words[0])
