@@ -42,7 +42,8 @@ def scenario(driver: type[Driver], versions: Sequence[int] = (1, 1), schemas: Se
     name = f"{driver.__module__}:{driver.__qualname__}"
     plain = tuple(1 for _ in versions)
     devices = (DevicePlan("bridge", slots=0, drivers=plain), DevicePlan("device", "bridge", drivers=tuple(versions), driver=name))
-    given: dict[str, Any] = {"kernels": tuple("7.3" for _ in versions), "memory": MEMORY, "devices": devices, "path": tuple(filter(None, sys.path))}
+    given: dict[str, Any] = {"kernels": tuple("7.3" for _ in versions), "memory": MEMORY, "devices": devices}
+    given["path"] = tuple(filter(None, sys.path))
     return Scenario(name, **(given | settings | {"schemas": tuple(schemas)}))
 
 
