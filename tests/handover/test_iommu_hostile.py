@@ -116,7 +116,7 @@ def test_the_budget_of_walks_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> No
     made.words(root, context | 1)
     for number in range(2):
         made.words(context + 16 * number, made.top("vtd-second-stage", 3) | 1, 1 | number + 1 << 8)
-    for walks, extra, expected in ((0, 0, [True, True]), (0, 1, [False, True]), (4, 1 << 26, [False, False])):
+    for walks, extra, expected in ((0, 0, [True, True]), (0, 1, [False, True]), (0, 3 * 4096, [False, True]), (4, 1 << 26, [False, False])):
         monkeypatch.setattr(domains, "WALKS", walks)
         monkeypatch.setattr(domains, "EXTRA", extra)
         unit = made.unit("vtd", root, RTADDR=root)

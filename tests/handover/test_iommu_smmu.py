@@ -79,6 +79,7 @@ def test_stage_1(t0sz: int, tg0: int, levels: int, granule: int) -> None:
     [
         (20, 2, 0, 4, 4096), (16, 2, 0, 4, 4096), (24, 1, 0, 3, 4096), (22, 1, 0, 3, 4096), (34, 0, 0, 2, 4096), (30, 0, 0, 2, 4096),
         (17, 2, 2, 3, 16384), (24, 1, 2, 2, 16384), (16, 2, 1, 3, 65536), (24, 1, 1, 2, 65536), (12, 2, 1, 3, 65536),
+        (39, 3, 0, 1, 4096), (39, 0, 2, 1, 16384), (16, 3, 2, 4, 16384), (35, 0, 1, 1, 65536),
     ],
 )  # fmt: skip
 def test_stage_2(t0sz: int, sl0: int, tg: int, levels: int, granule: int) -> None:
@@ -146,6 +147,16 @@ def test_contexts(form: int, bits: int, pasids: list[int]) -> None:
     assert pasids == [each.pasid for each in unit.devices]
     assert [(form, bits)] * len(pasids) == [(dict(each.details)["s1fmt"], dict(each.details)["s1cdmax"]) for each in unit.devices]
     assert [] == rules(unit)
+
+
+@pytest.mark.parametrize("form", [0, 1, 2])
+def test_one_context_is_never_in_two_levels(form: int) -> None:
+    """Whatever the form says."""
+    tables = Tables()
+    cd = tables.page()
+    tables.words(cd, *context(tables.top("arm-lpae-s1", 4), 16))
+    unit = linear(cd | form << 4 | 5 << 1 | 1, 2, tables=tables)
+    assert (cd, []) == (dict(device(unit, SID).details)["cd_pa"], rules(unit))
 
 
 def test_requests_without_a_substream_may_bypass() -> None:

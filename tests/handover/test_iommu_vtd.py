@@ -7,7 +7,9 @@ import pytest
 from units import SOME, Tables, device, mapped, rules, shape
 
 from devstate.handover.iommu.model import Unit
+from devstate.handover.iommu.read import read_unit
 from devstate.memory.arena import Arena
+from devstate.memory.physmem import MemoryRegion, PhysMemory
 from devstate.pagetable.build import build
 from devstate.pagetable.mapping import Mapping
 
@@ -52,6 +54,32 @@ def test_legacy_reserved() -> None:
     values, bits = "iommu-entry-value", "iommu-reserved-bits"
     assert [values, bits, values, bits, bits, "iommu-top-table-not-in-memory"] == rules(unit)
     assert {finding.location.pa for finding in unit.findings} == {device(unit, DEVFN).pa}
+
+
+def test_words_that_must_be_zero() -> None:
+    """Whole words of an entry: the second of a root entry, the fourth of a context entry, the last of a PASID entry."""
+    tables = Tables()
+    root = tables.page()
+    tables.words(root, tables.page() | 1, 1)
+    assert ["iommu-reserved-bits"] == rules(tables.unit("vtd", root, RTADDR=root))
+    made = Scalable()
+    made.pasid(0, 1 | 4 << 6, 3, 0, 0, 0, 0, 0, 1)
+    made.tables.words(made.root + 0x1000 + 32 * (DEVFN % 128) + 24, 1 << 63)
+    places = [(finding.rule, finding.location.path) for finding in made.unit().findings]
+    assert [
+        ("iommu-reserved-bits", "context table of bus 00, upper half: vtd_scalable_context_entry.reserved192"),
+        ("iommu-reserved-bits", "PASID table 0x0 on of 00:1f.2: vtd_pasid_entry.reserved448"),
+    ] == places
+
+
+def test_a_capture_that_begins_inside_of_an_entry() -> None:
+    """The entries that are whole are read at their places; the cut one is not."""
+    data = b"".join(word.to_bytes(8, "little") for bus in range(4) for word in (0x7000_0000 + (bus << 12) | 1, 0))
+    memory = PhysMemory([MemoryRegion(0x1008, len(data) - 16, memoryview(data)[8:-8])])
+    unit = read_unit(memory, "vtd", 0x1000, {"RTADDR": 0x1000})
+    found = [finding.location.path for finding in unit.findings if finding.rule == "iommu-table-not-in-memory"]
+    assert ["context table of bus 01", "context table of bus 02"] == found
+    assert ["32 of 4096 bytes"] == [finding.found for finding in unit.findings if finding.rule == "iommu-table-partial"]
 
 
 def test_an_absent_entry_is_not_read() -> None:
