@@ -23,7 +23,24 @@ from devstate.layout.alike import is_alike
 from devstate.layout.compiling import compile_schemas
 from devstate.layout.model import ArrayType, BytesType, Environment, IntType, Layout, StructType
 from devstate.layout.registry import Registry
-from devstate.schema import U8, U16, U32, U64, Array, Chars, Choose, Converter, Flags, Reserved, Schema, Struct, this
+from devstate.schema import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Array,
+    BlockChain,
+    Chars,
+    Choose,
+    Contiguous,
+    Converter,
+    Flags,
+    Phys,
+    Reserved,
+    Schema,
+    Struct,
+    this,
+)
 from tests.codec.strategies import environments, records
 
 REGISTRY = Registry.shipped()
@@ -230,6 +247,26 @@ def test_links() -> None:
     assert "sessions_pa" == caught.value.path
     longer = {"compatible": "luo-v5", "liveupdate_num": 1, "sessions_pa": "0x1000", "flbs_pa": "0x5000"}
     assert "luo-v5;block-v1" == shown(REGISTRY, "luo-v5", "luo-v5;block-v1", longer)[0]["compatible"]
+
+
+def test_areas_of_another_size() -> None:
+    """The same entries in an area that has another size, or in a chain that is counted: another form."""
+    entry = Struct("entry", "x" / U32)
+
+    def of(number: int, target: Any) -> Schema:
+        root = Struct("top", "count" / U64, "entries" / Phys(target))
+        return Schema(compatible=f"area-v{number}", root=root, doc="d", source="s", status="project")
+
+    sizes = [Contiguous(entry, this.count, size) for size in (4096, 8192, 4096)]
+    targets = [*sizes[:2], BlockChain(entry), sizes[2]]
+    schemas = [of(number, target) for number, target in enumerate(targets)]
+    registry = REGISTRY.copy()
+    registry.add_compiled(compile_schemas(schemas, [Converter("area-v0", f"area-v{number}") for number in (1, 2, 3)]), "test")
+    record = {"count": 1, "entries": "0x1000"}
+    for number in (1, 2):
+        with pytest.raises(EncodeError, match=f"another form in area-v{number}"):
+            shown(registry, "area-v0", f"area-v{number}", record)
+    assert (record, []) == shown(registry, "area-v0", "area-v3", record)
 
 
 def test_values_that_a_version_does_not_allow() -> None:

@@ -19,9 +19,10 @@ from devstate.finding import Reaction, Severity
 from devstate.frozen import replace
 from devstate.handover.build import Built, build
 from devstate.handover.convert import carry_out, convert
+from devstate.handover.convert_room import window
 from devstate.handover.model import Handover
 from devstate.handover.open import open_handover, open_memory
-from devstate.handover.rebuild import rebuild
+from devstate.handover.rebuild import rebuild, spec_of
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, SessionSpec, Spec, SubtreeSpec, forms_of
 from devstate.layout.compiling import compile_schemas
 from devstate.layout.model import Environment
@@ -227,6 +228,36 @@ def test_a_client_of_ones_own() -> None:
     other = open_memory(made.arena.view(), fdt=made.fdt_pa, registry=registry).subtree("own")
     assert other is not None and other.blob is not None and registry.summaries[target].size == other.size
     assert (registry.layout(target, Environment()).version or ("", 0))[1] == other.blob[0]
+
+
+def test_room_for_new_metadata() -> None:
+    """Between what is preserved, never in scratch; behind all of it where no gap is large enough."""
+    spec = Spec(NEWEST, sessions=(SessionSpec("s", (FileSpec(1, b"x", 4096),)),), preserved=(Run(0x3000_0000, 1, 0),))
+    for scratch in ((), ((0x1100_0000, 0x1000_0000),), ((0x1100_0000, 0x1F00_0000), (0x3800_0000, 0x800_0000))):
+        handover = opened(build(replace(spec, scratch=scratch)))
+        base, size = window(handover)
+        assert all(base + size <= start or start + length <= base for start, length in scratch)
+        assert handover.preserved is not None
+        assert all(base + size <= start or start + length <= base for start, length in handover.preserved.map.ranges())
+
+
+def test_lists_are_cut_as_they_were() -> None:
+    """By the lists themselves: how many bitmaps a chunk of kho-v1 had says nothing of page lists."""
+    spec = Spec(KERNELS[3], sessions=(SessionSpec("s", (FileSpec(1, b"x", 4096),)),), per_list=1, preserved=(Run(0x3000_0000, 1, 0),))
+    handover = opened(build(spec))
+    assert 1 == spec_of(handover).per_list
+    assert None is convert(handover, KERNELS[-1]).spec.per_list
+
+
+def test_a_client_whose_struct_is_known() -> None:
+    """It needs no recorded size, below kho-v2 as below kho-v3."""
+    layout = REGISTRY.layout("pstore-kho", Environment())
+    blob = (1).to_bytes(4, "little") + bytes(layout.struct().size - 4)
+    handover = opened(build(Spec(NEWEST, subtrees=(SubtreeSpec("pstore-kho", blob),))))
+    conversion = convert(handover, KERNELS[4])
+    assert () == conversion.dropped
+    made = opened(carry_out(conversion)).subtree("pstore-kho")
+    assert made is not None and blob == bytes(made.blob or b"")[: len(blob)]
 
 
 def test_posted_forms_of_files() -> None:
