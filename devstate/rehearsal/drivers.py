@@ -12,6 +12,8 @@
         def load(self, device, values):                   in the new kernel: the values in the form of its own version
             self.rings = values["rings"]
 
+A driver that keeps more than a record has pages of its own (``probe``, ``keep``): they are preserved, and a record leads there.
+
 What is left is a record of that schema, typed and checked by its layout. A driver reads what its own version left, and what older ones
 left, by the converters of the schemas; what a newer one left is refused, unless the one that hands over wrote the older form.
 """
@@ -25,7 +27,7 @@ from devstate.errors import EncodeError, LiveUpdateError, UsageError
 from devstate.layout.converting import convert
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
-from devstate.rehearsal.machine import FAULTS, STAMPS, Machine
+from devstate.rehearsal.machine import FAULTS, PAGE, STAMPS, Machine
 from devstate.rehearsal.state import values_of
 
 TYPE_CHECKING = False
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from devstate.codec.record import Record
     from devstate.luo.devices import Device
+    from devstate.memory.arena import Arena
 
 
 class Bus:
@@ -61,6 +64,21 @@ class Driver(Bus):
 
     def __init__(self, version: int, number: int, machine: Machine, registry: Registry) -> None:
         self.version, self.number, self.machine, self.registry = version, number, machine, registry
+        self.pages: list[int] = []
+
+    def probe(self, arena: Arena) -> None:
+        """At a cold boot: set the device up. What must survive in memory is put there with :meth:`keep`."""
+
+    def keep(self, arena: Arena, data: bytes) -> int:
+        """Put bytes into preserved pages; their address."""
+        pa = int(arena.alloc(len(data)))
+        arena.write(pa, data)
+        self.adopt(pa, len(data))
+        return pa
+
+    def adopt(self, pa: int, size: int) -> None:
+        """Pages that came along are this driver's from now on, and stay preserved."""
+        self.pages += range(pa // PAGE * PAGE, pa + size, PAGE)
 
     @property
     def compatible(self) -> str:

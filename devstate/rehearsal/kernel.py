@@ -144,6 +144,7 @@ class Kernel:
         self.vcpus.run(self.scenario.seed)
         self.iommu.attach(arena, self.scenario.devices)
         self.interrupts.route(arena, [*self.iommu.tables], self.scenario.vcpus)
+        self.devices.probe(arena)
         self.devices.ask()
         self.machine.words[RUNNING] = 1
         self.say("booted", devices=self.hardware())
@@ -229,7 +230,8 @@ class Kernel:
 
     def kept(self) -> list[int]:
         """Pages that stay where they are, beside the guest's memory."""
-        return [*self.iommu.pages(), *([self.interrupts.table] if self.interrupts.table else [])]
+        own = [page for driver in self.devices.drivers() for page in driver.pages]
+        return sorted({*self.iommu.pages(), *([self.interrupts.table] if self.interrupts.table else []), *own})
 
     def spec(self) -> Spec:
         """What is handed over."""

@@ -21,13 +21,13 @@ from devstate.pagetable.prove import prove
 from devstate.pagetable.table import PageTable
 from devstate.pagetable.verify import verify
 from devstate.rehearsal import interrupts
-from devstate.rehearsal.drivers import Bus, load_driver
+from devstate.rehearsal.drivers import Bus, Driver, load_driver
 from devstate.rehearsal.machine import BASE, PAGE, Machine
 from devstate.rehearsal.state import Left, chars, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from devstate.layout.registry import Registry
@@ -304,6 +304,16 @@ class RehearsedDevices(Devices):
                 waiting.remove((number, plan))
         for device in (root, *made.values()):
             self.add(device)
+
+    def drivers(self) -> Iterator[Driver]:
+        """Those of the devices of the scenario, in its order."""
+        for device in self._planned():
+            yield device.driver
+
+    def probe(self, arena: Arena) -> None:
+        """At a cold boot: every driver sets its device up."""
+        for driver in self.drivers():
+            driver.probe(arena)
 
     def ask(self) -> None:
         """User space asks for the devices that the scenario says."""

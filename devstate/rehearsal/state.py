@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 
-from devstate.codec.record import fields
+from devstate.codec.record import Record, fields
 from devstate.errors import DevstateError, LiveUpdateError
 from devstate.handover.guests import known_fingerprints
 
@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from devstate.codec.record import Record
     from devstate.handover.model import Handover
     from devstate.handover.state import Part
 
@@ -35,8 +34,14 @@ def text_of(raw: bytes) -> str:
 
 
 def values_of(record: Record) -> dict[str, Any]:
-    """A record as a mapping, which can be written again."""
-    return dict(fields(record))
+    """A record as a mapping, records inside it too: what can be converted, and written again."""
+    return {name: _plain(value) for name, value in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return values_of(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 class Left:

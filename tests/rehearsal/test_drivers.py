@@ -10,6 +10,7 @@ import pytest
 from devstate.cli.rehearse import open_scenario
 from devstate.errors import UsageError
 from devstate.pagetable import native
+from devstate.rehearsal.run import Fault, run
 from devstate.testing.rehearsal import pairs, rehearse
 from tests.rehearsal.toy import Broken, Forgetful, Toy
 
@@ -73,3 +74,22 @@ def test_a_driver_in_a_scenario(tmp_path: Path) -> None:
     assert Toy is not None
     assert ("toy-v1", "toy-v2") == Toy.compatibles
     assert "tests.rehearsal.toy:Toy" == open_scenario(str(tmp_path / "s.toml")).devices[0].driver
+
+
+@pytest.mark.parametrize(("name", "ended"), [("upgrade", "updated"), ("rollback", "refused")])
+def test_the_example_drivers(name: str, ended: str) -> None:
+    """A controller, a network card and a function of a guest, from one version to the other and back."""
+    scenario = open_scenario(str(Path(__file__).parents[2] / "examples" / "drivers" / f"{name}.toml"))
+    result = run(scenario)
+    assert (ended, ()) == (result.ended, result.wrong), result.failures
+
+
+def test_pages_of_a_driver_are_preserved() -> None:
+    """A byte that changes in them is refused by the driver, with the name of the array."""
+    scenario = open_scenario(str(Path(__file__).parents[2] / "examples" / "drivers" / "upgrade.toml"))
+    clean = run(scenario)
+    frozen = next(step for step in clean.steps if step.name == "booted").more["devices"]
+    page = max(each["interrupt_table"] for each in frozen) + 4096  # the first driver's pages are behind the interrupt table
+    result = run(scenario, Fault("flip", 0, "queues", "", page + 20))
+    assert ("refused", ()) == (result.ended, result.wrong)
+    assert "queues are not what they were" in result.failures[0]
