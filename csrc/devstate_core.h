@@ -301,11 +301,16 @@ struct ds_pt_root {
 #define DS_PT_RUN 16		/* a run of entries that says it is one leaf, but is not whole or not the same; each maps what it says */
 #define DS_PT_OVERLAP 17	/* the same, and what stands in its place maps something else */
 
-/* The pages that hold tables. The caller sets the pointers and capacity; pas and levels have capacity items, or are NULL to count. */
+/*
+ * The pages that hold tables. The caller sets the pointers, capacity and lowest; pas and levels have capacity items, or are NULL to count.
+ * Tables of levels below lowest are counted, but not listed.
+ */
 struct ds_pt_tables {
 	uint64_t *pas;
 	uint8_t *levels;
 	size_t capacity;
+	uint32_t lowest;
+	size_t listed;		/* or would be, with room */
 	size_t count;
 	size_t by_level[DS_PT_LEVELS];
 	struct ds_problems problems;
@@ -318,6 +323,12 @@ struct ds_pt_tables {
  * DS_ESPACE when capacity is too little (the counts are right all the same), DS_EINVAL for a root that is none of its format.
  */
 int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t *visited, struct ds_pt_tables *ret);
+
+/*
+ * The addresses of the units that are marked in visited, from a unit on: capacity of them, or fewer when there are no more; pages is NULL
+ * to count. unit: behind the last one, to go on from. They are the addresses of pages where all regions begin at multiples of 4096.
+ */
+size_t ds_pt_marked(const struct ds_memory *memory, const uint64_t *visited, uint64_t *unit, uint64_t *pages, size_t capacity);
 
 /* A table that a walk is in. */
 struct ds_pt_place {

@@ -4,6 +4,8 @@
  */
 #include "pt.h"
 
+#define PAGE_SHIFT 12
+
 int pt_root_check(const struct ds_pt_root *root)
 {
 	const struct ds_pt_format *format = root->format;
@@ -76,9 +78,12 @@ static const uint8_t *enter(struct tables *tables, const struct link *link)
 		}
 	for (uint64_t n = unit; n <= unit + ((size - 1) >> 12); n++)
 		tables->visited[n / 64] |= UINT64_C(1) << n % 64;
-	if (found->pas && found->count < found->capacity) {
-		found->pas[found->count] = link->pa;
-		found->levels[found->count] = (uint8_t)link->level;
+	if (link->level >= found->lowest) {
+		if (found->pas && found->listed < found->capacity) {
+			found->pas[found->listed] = link->pa;
+			found->levels[found->listed] = (uint8_t)link->level;
+		}
+		found->listed++;
 	}
 	found->count++;
 	found->by_level[link->level]++;
@@ -192,7 +197,7 @@ int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, 
 	struct link link;
 	uint32_t depth = 0, levels[DS_PT_LEVELS];
 
-	ret->count = ret->problems.count = 0;
+	ret->count = ret->listed = ret->problems.count = 0;
 	memset(ret->by_level, 0, sizeof(ret->by_level));
 	if (pt_root_check(root))
 		return DS_EINVAL;
@@ -211,5 +216,46 @@ int ds_pt_tables(const struct ds_memory *memory, const struct ds_pt_root *root, 
 		if (!depth)
 			break;
 	}
-	return ret->pas && ret->count > ret->capacity ? DS_ESPACE : DS_OK;
+	return ret->pas && ret->listed > ret->capacity ? DS_ESPACE : DS_OK;
+}
+
+/* The region that a unit is in. */
+static size_t region_of(const struct ds_memory *memory, uint64_t unit)
+{
+	size_t low = 0, high = memory->count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memory->regions[middle].first_unit <= unit)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+size_t ds_pt_marked(const struct ds_memory *memory, const uint64_t *visited, uint64_t *unit, uint64_t *pages, size_t capacity)
+{
+	const struct ds_region *last = memory->regions + memory->count - 1;
+	uint64_t end = memory->count ? last->first_unit + (last->size >> PAGE_SHIFT) + 1 : 0, at = *unit;
+	size_t region = memory->count ? region_of(memory, at) : 0, count = 0;
+
+	while (at < end && count < capacity) {
+		uint64_t bits = visited[at / 64] >> at % 64;
+
+		if (!bits) {
+			at = (at | 63) + 1;
+			continue;
+		}
+		at += (uint32_t)__builtin_ctzll(bits);
+		while (region + 1 < memory->count && memory->regions[region + 1].first_unit <= at)
+			region++;
+		if (pages)
+			pages[count] = memory->regions[region].pa + ((at - memory->regions[region].first_unit) << PAGE_SHIFT);
+		count++;
+		at++;
+	}
+	*unit = at;
+	return count;
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from devstate.errors import EncodeError, NotInMemoryError
 from devstate.memory import MemoryRegion, PhysMemory
 from devstate.pagetable import native
+from devstate.pagetable.listing import GROUP
 from devstate.pagetable.stream import CHUNK_PAGES, PAGE
 
 TYPE_CHECKING = False
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
     import numpy.typing
     from _typeshed import WriteableBuffer
 
+    from devstate.pagetable.listing import Listing
     from devstate.pagetable.stream import Header
 
     Items = numpy.typing.NDArray[numpy.uint64]
-
-GROUP = 4 * CHUNK_PAGES
-"""Pages that one call of the core packs: at most 4 MiB of output."""
-
 
 class Output:
     """Where a stream is put: a file, or memory. ``size``: how much of it there is."""
@@ -65,12 +63,12 @@ class Output:
 
 
 class Packer:
-    """Packs sorted items (address plus level of every page) of a memory."""
+    """Packs the pages of a listing."""
 
-    def __init__(self, memory: PhysMemory, header: Header, items: Items, jobs: int) -> None:
-        self.memory, self.part, self.items = memory, header.part, items
-        self._starts = range(0, len(items), GROUP)
-        self._jobs = max(min(jobs, len(self._starts)), 1)
+    def __init__(self, memory: PhysMemory, header: Header, listing: Listing, jobs: int) -> None:
+        self.memory, self.part, self.listing = memory, header.part, listing
+        self._groups = range(-(-listing.count // GROUP))
+        self._jobs = max(min(jobs, len(self._groups)), 1)
         self._seen = native.c_memory(memory, PAGE) if native.BUILT else None
         self._chain = 0
 
@@ -79,9 +77,9 @@ class Packer:
         self._chain = chain
         if self._jobs == 1:
             own = self._room()
-            for start in self._starts:
-                room = output.room(self._bound(start)) if native.BUILT else None
-                made = self._pack(start, own if room is None else room, stream=room is not None and len(self.items) > GROUP)
+            for group in self._groups:
+                room = output.room(self._bound(group)) if native.BUILT else None
+                made = self._pack(group, own if room is None else room, stream=room is not None and len(self._groups) > 1)
                 self._chain = chain_on(self._chain, made)
                 if room is None:
                     output.put(made)
@@ -112,9 +110,9 @@ class Packer:
         following = turns[(index + 1) % len(turns)]
         try:
             room = self._room()
-            for start in self._starts[index :: len(turns)]:
+            for group in self._groups[index :: len(turns)]:
                 try:
-                    made = self._pack(start, room)
+                    made = self._pack(group, room)
                 finally:
                     go = turns[index].get()
                 if not go:
@@ -127,16 +125,16 @@ class Packer:
             failed.append(error)
             following.put(False)
 
-    def _bound(self, start: int) -> int:
-        bound: int = native.lib.ds_pt_pack_bound(min(GROUP, len(self.items) - start))
+    def _bound(self, group: int) -> int:
+        bound: int = native.lib.ds_pt_pack_bound(min(GROUP, self.listing.count - group * GROUP))
         return bound
 
     def _room(self) -> memoryview:
         return native.words(self._bound(0) // 8 + 1).cast("B") if native.BUILT else memoryview(b"")
 
-    def _pack(self, start: int, room: memoryview, *, stream: bool = False) -> memoryview:
-        """The chunks of the group that begins with this item; ``stream``: around the caches."""
-        items = self.items[start : start + GROUP]
+    def _pack(self, group: int, room: memoryview, *, stream: bool = False) -> memoryview:
+        """The chunks of a group; ``stream``: around the caches."""
+        items, start = self.listing.group(group), group * GROUP
         if not native.BUILT:
             return memoryview(b"".join(self._slow_chunk(items[at : at + CHUNK_PAGES].tolist(), start + at) for at in _steps(len(items))))
         seen = self._seen or native.c_memory(self._copied(items), PAGE)

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devstate.errors import NotInMemoryError
 from devstate.memory import MemoryRegion, PhysMemory
 from devstate.pagetable import oracle
-from devstate.pagetable.pack import _tables
+from devstate.pagetable.listing import GROUP, tables_listing
 from devstate.pagetable.table import PageTable
 
 BASE = 1 << 32
@@ -65,8 +67,40 @@ def test_every_table_is_listed_once(format: str, siblings: list[tuple[str, int]]
     """The same as the plain Python walk: by level, and whether one is missing."""
     memory = PhysMemory([MemoryRegion(BASE, PAGE * (1 + 2 * SIBLINGS), memoryview(_image(format, siblings)))])
     table = PageTable(memory, format, BASE, 3)
-    pas, levels, missing = _tables(table)
-    expected = sorted((pa, level) for level, found in oracle.table_pages(table).items() for pa in found)
-    assert expected == sorted(zip(pas.tolist(), levels.tolist(), strict=True))
-    absent = any(kind == "outside" for kind, _ in siblings)
-    assert absent == (missing is not None)
+    expected = sorted(pa + level for level, found in oracle.table_pages(table).items() for pa in found)
+    listing = tables_listing(table, partial=True)
+    assert len(expected) == listing.count
+    assert expected == listing.group(0).tolist()
+    assert [sum(item % PAGE == level for item in expected) for level in range(8)] == list(listing.levels)
+    if any(kind == "outside" for kind, _ in siblings):
+        with pytest.raises(NotInMemoryError):
+            tables_listing(table, partial=False)
+
+
+@pytest.mark.parametrize("shift", [0, 8])
+def test_groups_over_many_regions(core: str, shift: int) -> None:
+    """4,500 tables scattered over regions, with holes of one page between them; and over one that is not aligned, where all are listed."""
+    chance = random.Random(2)
+    places = list(range(9000))
+    chance.shuffle(places)
+    at = [BASE + place * PAGE for place in sorted(places[:4500])]
+    chance.shuffle(at)
+    data = bytearray(9000 * PAGE)
+    for level, first, below in ((2, 0, 1), (1, 1, 9), (0, 9, 4500)):
+        for number in range(first, below if level else first):
+            follow = at[1 + number * 8 :][:8] if level == 2 else at[9 + (number - 1) * ENTRIES :][:ENTRIES]
+            words = array("Q", [pa | 3 for pa in follow])
+            data[at[number] - BASE : at[number] - BASE + 8 * len(words)] = words.tobytes()
+    used = set(at[: 9 + 8 * ENTRIES])
+    holes = [pa for pa in range(BASE, BASE + 9000 * PAGE, PAGE) if pa not in used][::7]
+    starts, ends = [BASE, *(pa + PAGE for pa in holes)], [*holes, BASE + 9000 * PAGE]
+    view = memoryview(data)
+    regions = [MemoryRegion(a, b - a, view[a - BASE : b - BASE]) for a, b in zip(starts, ends, strict=True) if a < b]
+    if shift:
+        regions[:0] = [MemoryRegion(BASE - PAGE + shift, PAGE - shift, memoryview(bytes(PAGE - shift)))]
+    table = PageTable(PhysMemory(regions), "vtd-second-stage", at[0], 3)
+    listing = tables_listing(table, partial=False)
+    expected = sorted(pa + level for level, found in table.table_pages().items() for pa in found)
+    assert len(used) == len(expected) == listing.count
+    assert expected == [item for group in range(5) for item in listing.group(group).tolist()]
+    assert GROUP == len(listing.group(1))

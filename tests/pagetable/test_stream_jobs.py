@@ -10,8 +10,8 @@ import pytest
 
 from devstate.errors import EncodeError, NotInMemoryError
 from devstate.memory import MemoryRegion, PhysMemory
+from devstate.pagetable.listing import GROUP
 from devstate.pagetable.pack import Pages, pack
-from devstate.pagetable.packer import GROUP
 from devstate.pagetable.stream import PAGE
 from devstate.pagetable.unpack import unpack
 
