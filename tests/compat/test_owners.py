@@ -111,6 +111,7 @@ def test_what_comments_say_is_in_the_graph() -> None:
     assert ["h.h:1"] == [each.via for each in graph.of(SAYS, "inner_ser")]
     assert ("X_COMPATIBLE",) == graph.undefined
     assert ["a-v1"] == [each.source for each in graph.to(VERSIONS, "inner_ser")]
+    assert ([], []) == (graph.to(EMBEDS, "inner_ser"), graph.to(VERSIONS, "other"))
 
 
 def test_shared_structs() -> None:

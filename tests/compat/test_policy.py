@@ -92,6 +92,8 @@ def test_levels() -> None:
     mine = '[levels]\nDS307 = "deny"\n[subsystem.kho]\nformats = ["kho-*"]\nlevels = { DS307 = "allow" }'
     assert {} == severities(applied(mine, found))
     assert {"DS307": Severity.ERROR} == severities(applied(mine.replace("kho-*", "luo-*"), found))
+    gone = [replace(each, new=None) for each in found]
+    assert {} == severities(applied(mine, gone)), "what is gone belongs to where it was"
 
 
 def test_levels_by_file() -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from devstate.compat.examine import Report, examine
 from devstate.compat.manifest import Manifest, release_manifest
-from devstate.compat.window import hold, open_window, pairs_of_window, read_window
+from devstate.compat.window import hold, open_window, pairs_of_window, read_window, refusal
 from devstate.errors import UsageError
-from devstate.finding import Finding, Severity
+from devstate.finding import Finding, Outcome, Severity
 from devstate.frozen import replace
+from devstate.layout.declared import Declared
+from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -55,6 +58,45 @@ def test_a_broken_promise() -> None:
     assert "panic" == str(held(pair("6.19", "7.0"))[0].reaction)
     assert [] == held(pair("7.0", "6.19")), "the older reader is content with more"
     assert ["7.0 -> 6.19 read-new"] == [each.location.path for each in held(pair("7.0", "6.19", 'direction = "both"'))]
+
+
+def test_outcomes_of_a_broken_promise() -> None:
+    """On the side of the reader that is meant, and only there."""
+    (upgrade,) = held(pair("7.0", "7.1"))
+    (rollback,) = held(pair("7.0", "7.1", 'direction = "read-new"'))
+    assert (Outcome.REFUSED, None) == (upgrade.read_old, upgrade.read_new)
+    assert (None, Outcome.REFUSED) == (rollback.read_old, rollback.read_new)
+
+
+def refused(old: str, new: str, more: str) -> list[tuple[str, str | None, str | None]]:
+    """(message, expected, found) of what is wrong with the refusal of two formats, by the report of their comparison."""
+    registry = Registry.shipped()
+    sides = [Declared(name, "schemas", Environment(), (registry.layout(name, Environment()),)) for name in (old, new)]
+    (promise,) = read_window(pair(old, new, more).encode()).pairs
+    found = refusal(promise, old, new, examine([(sides[0], sides[1])]), registry, "support.toml")
+    return [(each.message, each.expected, each.found) for each in found]
+
+
+def test_refusals_of_formats() -> None:
+    """Sources that are no releases are judged by their comparison, in the directions that are meant."""
+    right, wrong = REFUSED.format("open-fails"), REFUSED.format("panic")
+    assert [] == refused("memfd-v1", "memfd-v2", right + '\ndirection = "both"')
+    other = ("refused in another way than documented", "panic", "open-fails")
+    assert [other] == refused("memfd-v1", "memfd-v2", wrong)
+    assert [other, other] == [*refused("memfd-v1", "memfd-v2", wrong + '\ndirection = "both"'), other][:2]
+    assert [("it is OK; it is promised to be refused", None, None)] == refused("memfd-v1", "memfd-v1", right)
+    misread = refused("kho-v1@6.16", "kho-v1", right)
+    assert [("it is SHORT; it is promised to be refused", None, None)] == misread
+    assert "it is MISREAD" in refused("kho-v1@6.16", "kho-v1", right + '\ndirection = "read-new"')[0][0]
+
+
+def test_refusals_of_releases() -> None:
+    """Two releases are predicted as wholes: what stops the kernel first decides."""
+    (promise,) = read_window(pair("7.1", "7.3", REFUSED.format("panic")).encode()).pairs
+    empty = Report((), None, None, (), ())
+    (finding,) = refusal(promise, "7.1", "7.3", empty, Registry.shipped(), "support.toml")
+    assert ("panic", "ignored", "support.toml") == (finding.expected, finding.found, finding.location.source)
+    assert () == refusal(replace(promise, reaction="ignored"), "7.1", "7.3", empty, Registry.shipped(), "support.toml")
 
 
 def test_a_documented_refusal() -> None:
@@ -121,6 +163,8 @@ def test_comparisons() -> None:
         (each.new.name, each.supported) for each in found if each.pair.old == "7.2" and each.new is not None
     ]
     assert frozenset() == read_window(pair(more=REFUSED.format("panic")).encode()).pairs[0].supported
+    rest = read_window(b'[[pair]]\nold = "7.2"\n[[pair]]\nold = "memfd-v1"\nnew = "memfd-v2"\n')
+    assert () == pairs_of_window(rest, Registry.shipped(), TODAY), "these are for who can open them"
     with pytest.raises(UsageError, match=r"support.toml:1: no format of kernel 5.4"):
         pairs_of_window(read_window(pair("5.4").encode()), Registry.shipped(), TODAY)
 
