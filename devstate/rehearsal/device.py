@@ -67,7 +67,8 @@ def main(machine: Machine, plans: list[dict[str, Any]], events: dict[tuple[int, 
     """Work until the control page says stop."""
     units = [Unit(machine, plan, events) for plan in plans]
     os.write(1, b"ready\n")
-    while not machine.words[STOP]:
+    parent = os.getppid()
+    while not machine.words[STOP] and os.getppid() == parent:  # whoever started it may be gone without a word
         for unit in units:
             unit.burst()
         time.sleep(PAUSE)

@@ -98,7 +98,10 @@ class _Process:
 
     def __init__(self, role: str, plan: dict[str, Any], fds: list[int]) -> None:
         arguments = [sys.executable, "-m", "devstate.rehearsal", role, json.dumps(plan)]
-        self.popen = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds)
+        # A session of its own: an interrupt from the keyboard is for whoever runs the rehearsal, and ends it in order.
+        self.popen = subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, start_new_session=True
+        )
         self._rest = b""
 
     def tell(self, order: str) -> None:
