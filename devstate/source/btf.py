@@ -196,7 +196,8 @@ class Btf:
         if not name or not name.isascii() or "\0" in name:
             return []
         if name not in self._known:
-            wanted, names, ids = name.encode() + b"\0", self._by_name(), []
+            wanted, names = name.encode() + b"\0", self._by_name()
+            ids: list[int] = []
             at = self._strings.find(wanted)
             while at >= 0:
                 ids += names.get(at, ())

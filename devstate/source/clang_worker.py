@@ -2,8 +2,8 @@
 """The process that runs libclang over C headers: a request on standard input, what the headers declare on standard output, both JSON.
 
 A compiler on hostile text may run for ever, eat all memory or crash; here it does so alone, under limits. Nothing of devstate is
-imported. The request is {"files": [{"path", "macros": [names], "kernel": bool}], "includes": [directories], "arguments": [...], "skip":
-a directory whose declarations are not listed}; the answer
+imported. The request is {"files": [{"path", "macros": [[name, kind]], "style"}], "includes": [directories], "arguments": [...], "skip":
+a directory whose declarations are not listed}, where the style is kernel, uapi or plain; the answer
 
     {"files": [{"macros": {name: number or string}, "records": [key, ...], "enums": [{name, line, values}], "typedefs": {name: key},
                 "errors": [[file, line, column, text], ...], "lost": [[file, line, name]]}],
@@ -38,6 +38,9 @@ FLOATS = {TypeKind.HALF, TypeKind.FLOAT, TypeKind.DOUBLE, TypeKind.LONGDOUBLE, T
 POINTERS = {TypeKind.POINTER, TypeKind.FUNCTIONPROTO, TypeKind.FUNCTIONNOPROTO, TypeKind.BLOCKPOINTER}
 RECORD_KINDS = {CursorKind.STRUCT_DECL: "struct", CursorKind.UNION_DECL: "union"}
 
+ALWAYS = ("User-Defined Issue", "Lexical or Preprocessor Issue")
+"""Categories of errors that count wherever they are: an #error, and what the preprocessor does not take."""
+
 NAME = re.compile(r"[A-Za-z_$][\w$]*")
 MAIN = "devstate-main.c"
 
@@ -50,13 +53,17 @@ class Reading:
         self.index = cindex.Index.create()
         self.records: dict[str, dict[str, Any]] = {}
 
-    def file(self, path: str, macros: list[str], kernel: bool) -> dict[str, Any]:
+    def file(self, path: str, macros: list[list[str]], style: str) -> dict[str, Any]:
         """Parse one file, and take in its declarations."""
         lines = [f'#include "{path}"']
-        for number, name in enumerate(macros):
-            lines += [f"#ifdef {name}", f"enum {{ devstate_number_{number} = ({name}) }};", "#endif"]
-            lines += [f"#ifdef {name}", f"static const char *devstate_text_{number} = ({name});", "#endif"]
-        arguments = [*self.arguments, "-include", "kernel.h"] if kernel else self.arguments
+        for number, (name, kind) in enumerate(macros):
+            if kind != "text":
+                lines += [f"#ifdef {name}", f"enum {{ devstate_number_{number} = ({name}) }};", "#endif"]
+            if kind != "number":
+                lines += [f"#ifdef {name}", f"static const char *devstate_text_{number} = ({name});", "#endif"]
+        arguments = self.arguments if style == "plain" else [*self.arguments, "-include", "kernel.h"]
+        if style == "uapi":
+            arguments = [*arguments, "-DDEVSTATE_UAPI"]
         options = cindex.TranslationUnit.PARSE_SKIP_FUNCTION_BODIES | cindex.TranslationUnit.PARSE_INCOMPLETE
         unit = self.index.parse(MAIN, arguments, [(MAIN, "\n".join(lines) + "\n")], options)
         top = list(unit.cursor.get_children())
@@ -75,15 +82,7 @@ class Reading:
     def errors(self, unit: cindex.TranslationUnit, top: list[Cursor]) -> tuple[set[int], list[list[Any]]]:
         """The lines of the main file that are wrong (macros that are no constants), and the errors that matter: a function that names
         unknown types lays nothing out."""
-        records = {(cursor.location.file.name, cursor.location.line) for cursor in top
-                   if cursor.kind in (*RECORD_KINDS, CursorKind.ENUM_DECL) and cursor.location.file is not None}  # fmt: skip
-        functions = []
-        for cursor in top:
-            start, end = cursor.extent.start, cursor.extent.end
-            if cursor.kind in (CursorKind.FUNCTION_DECL, CursorKind.VAR_DECL) and start.file is not None:
-                name = start.file.name
-                if not any(name == file and start.line <= line <= end.line for file, line in records):
-                    functions.append((name, start.line, end.line))
+        functions = without_layout(top)
         broken: set[int] = set()
         errors: list[list[Any]] = []
         for each in unit.diagnostics:
@@ -93,21 +92,23 @@ class Reading:
             line = each.location.line
             if name == MAIN:
                 broken.add(line)
-            elif not any(name == file and first <= line <= last for file, first, last in functions) and len(errors) < ERRORS_MAX:
-                errors.append([name, line, each.location.column, each.spelling])
+                continue
+            harmless = any(name == file and first <= line <= last for file, first, last in functions)
+            if len(errors) < ERRORS_MAX and (each.category_name in ALWAYS or not harmless):
+                errors.append([os.path.realpath(name), line, each.location.column, each.spelling])
         return broken, errors
 
-    def constant(self, cursor: Cursor, macros: list[str], broken: set[int], found: dict[str, Any]) -> None:
+    def constant(self, cursor: Cursor, macros: list[list[str]], broken: set[int], found: dict[str, Any]) -> None:
         """The value of one macro: an enumerator or a string of the main file."""
         if cursor.location.line in broken:
             return
         if cursor.kind is CursorKind.ENUM_DECL:
             for each in cursor.get_children():
                 if each.spelling.startswith("devstate_number_"):
-                    found[macros[int(each.spelling.rpartition("_")[2])]] = each.enum_value
+                    found[macros[int(each.spelling.rpartition("_")[2])][0]] = each.enum_value
         elif cursor.kind is CursorKind.VAR_DECL and cursor.spelling.startswith("devstate_text_"):
             text = next((each for each in cursor.walk_preorder() if each.kind is CursorKind.STRING_LITERAL), None)
-            name = macros[int(cursor.spelling.rpartition("_")[2])]
+            name = macros[int(cursor.spelling.rpartition("_")[2])][0]
             if text is not None and name not in found:
                 found[name] = json_string(text.spelling)
 
@@ -145,6 +146,28 @@ class Reading:
         return first
 
 
+def without_layout(top: list[Cursor]) -> list[tuple[str, int, int]]:
+    """(file, first line, last line) of the functions and variables: what is wrong in there lays nothing out.
+
+    The compiler ends a variable of an unknown type at its name: the rest, up to the next declaration, is its initial value.
+    """
+    known = [cursor for cursor in top if cursor.extent.start.file is not None]
+    starts = [(cursor.extent.start.file.name, cursor.extent.start.line) for cursor in known]
+    defined = {(cursor.location.file.name, cursor.location.line) for cursor in known
+               if cursor.kind in (*RECORD_KINDS, CursorKind.ENUM_DECL) and cursor.is_definition()}  # fmt: skip
+    found = []
+    for number, cursor in enumerate(known):
+        if cursor.kind not in (CursorKind.FUNCTION_DECL, CursorKind.VAR_DECL):
+            continue
+        file, first = starts[number]
+        last = cursor.extent.end.line
+        if cursor.kind is CursorKind.VAR_DECL and number + 1 < len(starts) and starts[number + 1][0] == file:
+            last = max(last, starts[number + 1][1] - 1)
+        if not any(name == file and first <= line <= last for name, line in defined):
+            found.append((file, first, last))
+    return found
+
+
 def json_string(spelling: str) -> str:
     """What a string literal says, as the compiler spells it."""
     try:
@@ -167,12 +190,14 @@ def described(cursor: Cursor, pending: list[Cursor]) -> dict[str, Any]:
     """One struct or union; what it embeds goes to ``pending``."""
     packed = any(each.kind is CursorKind.PACKED_ATTR for each in cursor.get_children())
     # The fields of a type include those without a name, for unnamed structs: the children of a declaration do not.
-    members = [member(each, pending) for each in cursor.type.get_fields()]
+    # A struct that the compiler found wrong has no such fields, and its members have no place.
+    fields = list(cursor.type.get_fields()) or [each for each in cursor.get_children() if each.kind is CursorKind.FIELD_DECL]
+    members = [member(each, pending) for each in fields]
     kind = cursor.type
     return {
         "name": tag(cursor), "keyword": RECORD_KINDS[cursor.kind], "size": max(kind.get_size(), 0), "align": max(kind.get_align(), 1),
         "packed": packed, "file": os.path.realpath(cursor.location.file.name), "line": cursor.location.line,
-        "doc": cursor.raw_comment or "",
+        "end": cursor.extent.end.line, "doc": cursor.raw_comment or "",
         "members": members,
     }  # fmt: skip
 

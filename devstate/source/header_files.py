@@ -36,6 +36,13 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*(?:([<"])([^>"\n]+)
 _KERNEL = re.compile(r"^(linux|asm|asm-generic|uapi|vdso|kunit|net|drm|rdma|sound|trace|crypto|generated)/")
 _STYLE = re.compile(r"\b(?:u8|u16|u32|u64|s32|s64|__u8|__u16|__u32|__u64|__s32|__s64|__le\d\d|__be\d\d|phys_addr_t|__packed)\b")
 _STANDS_ALONE = re.compile(r"^(uapi/|linux/kho/abi/|kho/abi/)")
+_SHIMMED = frozenset(
+    {"linux/types.h", "linux/stddef.h", "linux/const.h", "linux/posix_types.h", "linux/ioctl.h", "linux/time_types.h", "linux/limits.h",
+     "linux/compiler.h", "linux/compiler_types.h", "linux/compiler_attributes.h", "linux/bits.h", "linux/align.h", "linux/math.h",
+     "linux/log2.h", "linux/list.h", "linux/kernel.h", "linux/utsname.h", "linux/fcntl.h", "linux/byteorder/generic.h",
+     "asm/types.h", "asm/page.h", "asm/byteorder.h", "asm/ioctl.h", "asm/posix_types.h", "asm/bitsperlong.h"}
+)  # fmt: skip
+"""Headers that kernel.h stands for, in a kernel tree too: what is in them decides about nothing but types."""
 
 
 @frozen
@@ -83,15 +90,20 @@ def read_file(path: str, shown: str) -> str:
 
 
 class Includes:
-    """Writes the stubs of one source into ``folder``. ``given`` are the directories that the user named."""
+    """Writes the stubs of one source into ``folder``. ``given`` are the directories that the user named, ``machine`` is
+    the directory below ``arch/`` of a kernel tree."""
 
-    def __init__(self, source: str, folder: str, given: tuple[str, ...]) -> None:
-        self.folder, self.given = folder, tuple(os.path.abspath(each) for each in given)
+    def __init__(self, source: str, folder: str, given: tuple[str, ...], machine: str = "x86") -> None:
+        self.folder, self.given, self.machine = folder, tuple(os.path.abspath(each) for each in given), machine
         path = os.path.realpath(source)
         path = os.path.join(path, ABI) if os.path.isdir(os.path.join(path, ABI)) else path
         self.base = path if os.path.isdir(path) else os.path.dirname(path)
+        self.whole = os.path.isdir(path) and os.path.basename(path) not in ("linux", "include")
+        tree = _tree_of(path)
         parts = path.split(os.sep)
         self.root = os.sep.join(parts[: len(parts) - parts[::-1].index("include")]) if "include" in parts else ""
+        arch = os.path.join(os.path.dirname(self.root), "arch") if self.root else ""
+        self.allowed = [each for each in (self.base, self.root, tree, arch, *self.given) if each]
         self.scanned: dict[str, bool] = {}
         self.stubs: dict[str, str] = {}
 
@@ -132,7 +144,7 @@ class Includes:
         if quote == '"':
             beside = os.path.realpath(os.path.join(os.path.dirname(includer), name))
             if os.path.isfile(beside):
-                if not any(is_below(beside, each) for each in (self.base, self.root, *self.given) if each):
+                if not any(is_below(beside, each) for each in self.allowed):
                     raise outside(includer, name)
                 return beside
         if ".." in name.split("/"):  # the compiler would look beside the stubs
@@ -145,18 +157,22 @@ class Includes:
 
     def look_up(self, name: str) -> str:
         """The file that an include means; empty when a shim stands for it, or nothing."""
-        if os.path.isfile(os.path.join(SHIMS, name)) or name in ("linux/types.h", "uapi/linux/types.h", "asm/types.h", "asm/page.h"):
+        if os.path.isfile(os.path.join(SHIMS, name)) or name.removeprefix("uapi/") in _SHIMMED:
             return ""
-        places = [os.path.join(each, name) for each in self.given] + [os.path.join(self.base, name)]
-        if self.root and (_STANDS_ALONE.match(name) or is_below(os.path.join(self.root, name), self.base)):
+        places = [os.path.join(each, name) for each in self.given]
+        if self.whole or not _KERNEL.match(name):
+            places.append(os.path.join(self.base, name))
+        if self.root and (_STANDS_ALONE.match(name) or (self.whole and is_below(os.path.join(self.root, name), self.base))):
             places.append(os.path.join(self.root, name))
+        if self.root and name.startswith("asm/"):
+            places.append(os.path.join(os.path.dirname(self.root), "arch", self.machine, "include", "uapi", name))
         if f"{os.sep}uapi{os.sep}" in self.base + os.sep and self.root:
             places.append(os.path.join(self.root, "uapi", name))
         if name.count("/") > 1 and _STANDS_ALONE.match(name):  # headers that were copied together, without their directories
             places += [os.path.join(self.base, os.path.basename(name)), os.path.join(self.base, "linux", os.path.basename(name))]
         for place in places:
             real = os.path.realpath(place)
-            if os.path.isfile(real) and any(is_below(real, each) for each in (self.base, self.root, *self.given) if each):
+            if os.path.isfile(real) and any(is_below(real, each) for each in self.allowed):
                 return real
         return ""
 
@@ -165,6 +181,15 @@ def outside(includer: str, name: str) -> HeaderError:
     """The error for an include that climbs out of the directories that may be read."""
     advice = "name its directory with --include"
     return HeaderError("an include leads out of the source", source=includer, found=name[:80], advice=advice)
+
+
+def _tree_of(path: str) -> str:
+    """The directory above that looks like the top of a repository or of a kernel; empty when none does."""
+    while os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+        if any(os.path.exists(os.path.join(path, mark)) for mark in (".git", "MAINTAINERS", "Kbuild")):
+            return path
+    return ""
 
 
 def is_below(path: str, folder: str) -> bool:

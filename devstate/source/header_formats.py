@@ -13,9 +13,10 @@ import re
 from devstate.frozen import frozen, replace
 from devstate.layout.declared import Declared
 from devstate.layout.model import Environment, FieldLayout, Layout, NodeLayout, StructLayout
+from devstate.source.header_answer import HeaderFacts, Macro
 from devstate.source.header_names import numbers_of, with_names
 from devstate.source.header_tree import is_version, tree_of
-from devstate.source.headers import HeaderFacts, Macro, read_headers
+from devstate.source.headers import read_headers
 from devstate.source.known import REST, bare, closure, family, informed, root_of, template, unversioned
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def open_headers(
     defines: tuple[str, ...] = (),
 ) -> Declared:
     """What headers declare. Errors as read_headers()."""
-    facts = read_headers(path, environment, shown=shown, include=include, defines=defines)
+    facts = read_headers(path, environment, shown=shown, type_name=type_name, include=include, defines=defines)
     made = _Formats(facts, environment, registry)
     formats = made.all()
     places = dict(facts.places)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from devstate.layout.model import FieldLayout, StructLayout
-    from devstate.source.headers import Enumerator, HeaderFacts, Macro
+    from devstate.source.header_answer import Enumerator, HeaderFacts, Macro
 
 FLAG_FIELDS = ("flags", "flag", "bits", "features")
 _NO_LIMITS = {"DEPTH", "LOG2", "WIDTH", "SHIFT", "ORDER", "SIZE", "LEN", "LENGTH", "BITS"}

@@ -21,7 +21,7 @@ from devstate.layout.model import FieldLayout, IntType, NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devstate.source.headers import Macro
+    from devstate.source.header_answer import Macro
 
 _VERSIONS = ("COMPATIBLE", "COMPAT")
 _DOORS = ("ENTRY",)

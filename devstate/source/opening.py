@@ -127,4 +127,4 @@ def _open_path(path: str, environment: Environment, asked: Asked) -> Declared:
 def _headers(path: str, environment: Environment, asked: Asked) -> Declared:
     from devstate.source.header_formats import open_headers
 
-    return open_headers(path, environment, registry=asked.registry, include=asked.include, defines=asked.defines)
+    return open_headers(path, environment, type_name=asked.type_name, registry=asked.registry, include=asked.include, defines=asked.defines)

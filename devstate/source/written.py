@@ -13,6 +13,7 @@ from devstate.layout.declared import Declared
 from devstate.layout.model import Environment, Layout
 from devstate.layout.plain import layout_from_plain, to_plain
 from devstate.layout.registry import Registry
+from devstate.layout.sane import checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def layout_of_baseline(plain: Any, source: str, environment: Environment) -> Lay
     if not found:
         raise DecodeError("the baseline has no such page size", source=source, expected=environment.page_size, found="others")
     try:
-        layout = replace(layout_from_plain(found[0]), environment=Environment(environment.page_size))
+        layout = replace(checked(layout_from_plain(found[0]), source), environment=Environment(environment.page_size))
     except DecodeError as error:
         raise error.at(source=source) from None
     return big_endian(layout) if environment.byte_order == "big" else layout

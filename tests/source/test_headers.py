@@ -211,6 +211,48 @@ def test_an_attribute_from_nowhere(tmp_path: Path) -> None:
     assert 5 == found.structs[0].size
 
 
+def test_what_only_one_type_needs(tmp_path: Path) -> None:
+    """A C file is full of types that only its kernel knows: with --type what the struct embeds must compile, and nothing else."""
+    text = """#include <linux/module.h>
+#include "internal.h"
+static DEFINE_MUTEX(lock);
+struct state { struct mutex lock; int x; };
+struct it { u32 a; struct part p; } __packed;
+struct other { struct broken b; };
+static const struct ops ops = {
+\t.owner = THIS_MODULE,
+};
+static int run(struct nobody *x) { return x->y; }
+MODULE_LICENSE("GPL");
+"""
+    write(tmp_path, "#pragma once\nstruct part { u8 z; };\nstruct broken { nothing_t x; };\n", "internal.h")
+    path = write(tmp_path, text, "it.c")
+    with pytest.raises(HeaderError, match=r"it.c:4:.*incomplete type 'struct mutex'"):
+        opened(path)
+    (found,) = opened(path, type_name="it").formats
+    assert {"it": 5, "part": 1} == {each.name: each.size for each in found.structs if each.name in ("it", "part")}
+    for name, said in (("state", "it.c:4:.*incomplete type"), ("other", "internal.h:3:.*unknown type name 'nothing_t'")):
+        with pytest.raises(HeaderError, match=said):
+            opened(path, type_name=name)
+
+
+def test_faults_of_what_is_only_included(tmp_path: Path) -> None:
+    """They count for the structs that embed what they spoil."""
+    write(tmp_path, "#pragma once\nstruct part { unsigned char z; };\nstruct broken { nothing_t x; };\n", "other/internal.h")
+    text = '#include <linux/types.h>\n#include "other/internal.h"\nstruct it { struct part p; };\n'
+    assert {"part": 1, "it": 1} == {each.name: each.size for each in only(write(tmp_path, text)).structs}
+    with pytest.raises(HeaderError, match=r"internal.h:3:"):
+        opened(write(tmp_path, text + "struct bad { struct broken b; };\n"))
+
+
+def test_user_space_headers_of_a_kernel(tmp_path: Path) -> None:
+    """What stands under uapi is read as user space reads it, with the machine's own headers."""
+    write(tmp_path, "struct part { __u32 x; };\n", "arch/x86/include/uapi/asm/card.h")
+    text = "#include <linux/types.h>\n#include <asm/card.h>\n#ifdef __KERNEL__\n#error no\n#endif\n"
+    path = write(tmp_path, text + "struct it { struct part p; __aligned_u64 y; };\n", "include/uapi/linux/card.h")
+    assert {"part": 4, "it": 16} == {each.name: each.size for each in only(path).structs}
+
+
 def test_includes_by_name(tmp_path: Path) -> None:
     """Beside the file, in the directory that was copied flat, in a directory that the user names; never outside of these."""
     write(tmp_path, "#pragma once\nstruct inner { int x; };\n", "abi/inner.h")
@@ -219,7 +261,7 @@ def test_includes_by_name(tmp_path: Path) -> None:
         tmp_path,
         '#include <linux/kho/abi/inner.h>\n#include "inner.h"\n#include <sub/other.h>\nstruct it { struct inner i; struct other o; };\n',
         "abi/it.h",
-    )  # noqa: E501
+    )
     with pytest.raises(HeaderError, match="incomplete type 'struct other'"):
         opened(str(tmp_path / "abi"))
     it = only(str(tmp_path / "abi"), include=(str(tmp_path / "more"),))

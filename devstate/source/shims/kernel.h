@@ -7,7 +7,9 @@
 #ifndef DEVSTATE_KERNEL_H
 #define DEVSTATE_KERNEL_H
 
+#ifndef DEVSTATE_UAPI
 #define __KERNEL__ 1
+#endif
 #define CONFIG_64BIT 1
 #define CONFIG_MMU 1
 #define CONFIG_PHYS_ADDR_T_64BIT 1
@@ -34,6 +36,9 @@ typedef unsigned long pgoff_t, pgprot_t, pteval_t, irq_hw_number_t, cycles_t;
 typedef unsigned int gfp_t, slab_flags_t, fmode_t, uid_t, gid_t, dev_t, __poll_t, blk_opf_t, vm_fault_t;
 typedef unsigned short umode_t, sa_family_t, __kernel_sa_family_t;
 typedef int pid_t, key_serial_t, clockid_t, __kernel_pid_t, __kernel_clockid_t, rwf_t;
+typedef long __kernel_old_time_t, __kernel_suseconds_t, __kernel_clock_t, __kernel_ptrdiff_t;
+typedef unsigned int __kernel_uid32_t, __kernel_gid32_t, __kernel_mode_t, __kernel_uid_t, __kernel_gid_t, __kernel_dev_t;
+typedef int __kernel_key_t, __kernel_mqd_t, __kernel_timer_t, __kernel_ipc_pid_t, __kernel_daddr_t;
 typedef long off_t, time_t, clock_t, __kernel_off_t;
 typedef __builtin_va_list va_list;
 typedef unsigned long long gpa_t, gfn_t, hpa_t, hva_t, kvm_pfn_t;
@@ -87,6 +92,23 @@ struct rb_node {
 } __attribute__((aligned(sizeof(long))));
 struct rb_root {
 	struct rb_node *rb_node;
+};
+
+struct __kernel_timespec {
+	__kernel_time64_t tv_sec;
+	long long tv_nsec;
+};
+struct __kernel_old_timespec {
+	__kernel_old_time_t tv_sec;
+	long tv_nsec;
+};
+struct __kernel_old_timeval {
+	__kernel_long_t tv_sec;
+	__kernel_long_t tv_usec;
+};
+struct __kernel_sock_timeval {
+	s64 tv_sec;
+	s64 tv_usec;
 };
 
 /* attributes: those that decide about layout, and those that do not */
