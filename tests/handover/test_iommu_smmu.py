@@ -123,6 +123,15 @@ def test_halves(more: int, count: int) -> None:
     assert [] == rules(unit)
 
 
+def test_both_halves_may_have_the_same_tables() -> None:
+    """They are two domains: what is mapped is mapped at two places."""
+    tables = Tables()
+    top, cd = tables.top("arm-lpae-s1", 4), tables.page()
+    tables.words(cd, context(top, 16, more=0)[0] | 16 << 16 | 2 << 22, top, top)
+    unit = linear(cd | 5 << 1 | 1, 2, tables=tables)
+    assert [False, True] == [each.stage.table.upper for each in unit.domains]
+
+
 def contexts(form: int, bits: int, pasids: list[int]) -> Unit:
     """A stream with 2^bits contexts, of which these are valid, each with tables of its own."""
     tables = Tables()
