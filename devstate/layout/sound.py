@@ -204,7 +204,7 @@ class _Sound:
             _need(last and counted, "a flexible array", path)
             return 0, 0
         _need(_is_number(kind.count, 0, SIZE_MAX) and kind.counted_by is None, "the length of an array", path)
-        _need(kind.count * size <= SIZE_MAX and kind.count * slots <= SLOTS_MAX, "the length of an array", path)
+        _need(kind.count * size <= SIZE_MAX, "the length of an array", path)
         return kind.count * size, kind.count * slots
 
     def union(self, kind: UnionType, path: str, names: dict[str, FieldLayout]) -> None:

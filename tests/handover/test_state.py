@@ -218,9 +218,13 @@ def test_sums_and_places() -> None:
     def placed(at: int) -> bytes:
         return at.to_bytes(8, "little") + size.to_bytes(8, "little")
 
-    for other in (len(blob) - 2 * size, len(blob) - size + 8, len(blob) - size - 4, 0, 1 << 63, len(blob)):
+    outside, twice = "a section outside of its room", "a section that is another one's too"
+    places = {len(blob) - 2 * size: twice, len(blob) - size + 8: outside, len(blob) - size - 4: outside, 0: outside, 1 << 63: outside}
+    for other, message in (places | {len(blob): outside, len(blob) - size - 8: twice}).items():
         moved = blob.replace(placed(len(blob) - size), placed(other))
-        assert moved != blob and ("state-section", "devstate/x/b") in bad(lambda _, moved=moved: moved)  # type: ignore[misc]
+        assert moved != blob
+        told = [each.message for each in reopened(lambda _, moved=moved: moved, spec).problems if each.path == "devstate/x/b"]  # type: ignore[misc]
+        assert [message] == told
 
 
 def embed(fdt: Fdt, name: str, environment: Environment) -> None:

@@ -185,6 +185,39 @@ def test_structs_that_hold_themselves() -> None:
         taken(plain)
 
 
+def test_the_name_must_fit() -> None:
+    """A layout under another's fingerprint is refused, however sound it is."""
+    data = [msgpack.packb(to_plain(REGISTRY.layout(name, Environment()))) for name in ("memfd-v1", "memfd-v2")]
+    names = [fingerprint(msgpack.unpackb(each)) for each in data]
+    assert ["memfd-v1", "memfd-v2"] == [layout_from_input(*pair).name for pair in zip(data, names, strict=True)]
+    for pair in zip(data, reversed(names), strict=True):
+        with pytest.raises(DecodeError, match="not the one that its name says"):
+            layout_from_input(*pair)
+
+
+@pytest.mark.parametrize(
+    ("bits", "message"),
+    [
+        ([(0, 4), (4, 4)], None),
+        ([(0, 4), (4, 3)], "bits that no field has"),
+        ([(0, 4), (3, 5), (4, 4)], "bits that another field has"),
+        ([(0, 4), (4, 5)], "a bit-field"),
+        ([(0, 0), (0, 8)], "a bit-field"),
+    ],
+)
+def test_bits(bits: list[tuple[int, int]], message: str | None) -> None:
+    """Each bit of a unit is in one field."""
+    plain = to_plain(REGISTRY.layout("kexec-metadata", Environment()))
+    unit = {"offset": 0, "size": 1, "type": {"is": "int", "size": 1}}
+    plain["structs"][0]["fields"] = [unit | {"name": f"b{at}", "shift": shift, "width": width} for at, (shift, width) in enumerate(bits)]
+    plain["structs"][0]["size"] = 1
+    if message is None:
+        assert 2 == len(taken(plain).struct().fields)
+        return
+    with pytest.raises(DecodeError, match=message):
+        taken(plain)
+
+
 def test_numbers_that_multiply() -> None:
     """Arrays of structs of arrays of structs cost what they claim: they are refused by what they come to."""
     plain = to_plain(REGISTRY.layout("kexec-metadata", Environment()))
