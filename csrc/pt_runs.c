@@ -79,28 +79,40 @@ INLINE void turn(struct runs *runs)
 	runs->count = 0;
 }
 
-/* Where a run ends that begins at a bit of a word: the last entry of it. */
-INLINE uint32_t last_of(const struct scan_sets *sets, uint32_t word, uint32_t bit)
-{
-	uint64_t others = ~sets->follows[word] >> bit >> 1;
+/* What there is to know about entries and where their pages are looked up: in variables of its own, so that no store can change it. */
+struct adder {
+	const uint8_t *entries;
+	uint64_t address, high;
+	uint32_t address_shift, high_shift, pages_shift;
+	uint64_t first_tile, tile_count;
+	const char *places;	/* of the first tile; each is 1 << place_shift bytes */
+	uint32_t place_shift;
+};
 
-	if (others)
-		return 64 * word + bit + (uint32_t)__builtin_ctzll(others);
-	while (++word < SCAN_WORDS && !~sets->follows[word])
-		;
-	return 64 * word - 1 + (word < SCAN_WORDS ? (uint32_t)__builtin_ctzll(~sets->follows[word]) : 0);
+INLINE struct adder adder_for(const struct runs *runs, const uint8_t *entries, const struct scan_lens *lens)
+{
+	const struct ds_coverage *inside = runs->inside;
+	bool dense = coverage_is_dense(inside);
+
+	return (struct adder){ .entries = entries, .address = lens->address & ~lens->high, .high = lens->high,
+			       .address_shift = lens->address_shift, .high_shift = lens->high_shift,
+			       .pages_shift = lens->shift - COVERAGE_SHIFT, .first_tile = inside->first_tile,
+			       .tile_count = inside->tile_count,
+			       .places = dense ? (const char *)inside->lines : (const char *)inside->tiles,
+			       .place_shift = dense ? 6 : 3 };
 }
 
 /* Adds the run of entries from first to last. halves: an entry is a page, and runs often are in two tiles. */
-INLINE void add(struct runs *runs, const uint8_t *entries, const struct scan_lens *lens, uint32_t first, uint32_t last, const bool halves)
+INLINE void add(struct runs *runs, const struct adder *by, uint32_t first, uint32_t last, const bool halves)
 {
-	uint64_t entry = load64_le(entries + 8 * (size_t)first), address = lens->address & ~lens->high;
-	uint64_t pa = ((entry & address) << lens->address_shift) | ((entry & lens->high) << lens->high_shift);
-	uint64_t page = pa >> COVERAGE_SHIFT, more = ((uint64_t)(last - first + 1) << (lens->shift - COVERAGE_SHIFT)) - 1;
+	uint64_t entry = load64_le(by->entries + 8 * (size_t)first);
+	uint64_t pa = ((entry & by->address) << by->address_shift) | ((entry & by->high) << by->high_shift);
+	uint64_t page = pa >> COVERAGE_SHIFT, more = ((uint64_t)(last - first + 1) << by->pages_shift) - 1;
 	uint64_t room = TILE_PAGES - 1 - page % TILE_PAGES, here = more < room ? more : room;
+	uint64_t number = (page >> TILE_SHIFT) - by->first_tile, known = number < by->tile_count ? number : 0;
 
 	/* Not into the first cache: there it would have to make room again for tables before it is needed. */
-	__builtin_prefetch(coverage_place(runs->inside, pa), 0, 2);
+	__builtin_prefetch(by->places + (known << by->place_shift), 0, 2);
 	if (halves) {
 		runs->run[runs->count] = page | here << RUN_PAGE_BITS;
 		runs->run[runs->count + 1] = (page + here + 1) | (more - here - 1) << RUN_PAGE_BITS;
@@ -115,7 +127,7 @@ INLINE void add(struct runs *runs, const uint8_t *entries, const struct scan_len
 }
 
 /* All entries are present, so that a run ends where the next one starts; and there are few. */
-INLINE void add_few(struct runs *runs, const struct scan_sets *sets, const uint8_t *entries, const struct scan_lens *lens)
+INLINE void add_few(struct runs *runs, const struct scan_sets *sets, const struct adder *by)
 {
 	uint16_t starts[SCAN_ENTRIES + FEW_IN_WORD];
 	uint32_t count = 0;
@@ -132,21 +144,38 @@ INLINE void add_few(struct runs *runs, const struct scan_sets *sets, const uint8
 	}
 	starts[count] = SCAN_ENTRIES;
 	for (uint32_t n = 0; n < count; n++)
-		add(runs, entries, lens, starts[n], starts[n + 1] - 1u, true);
+		add(runs, by, starts[n], starts[n + 1] - 1u, true);
 }
 
-INLINE void add_many(struct runs *runs, const struct scan_sets *sets, const uint8_t *entries, const struct scan_lens *lens)
+/* Where the bits of a word are, counted from base on; returns how many there are. */
+INLINE uint32_t list_bits(uint64_t word, uint32_t base, uint16_t *to)
 {
-	for (uint32_t n = 0; n < SCAN_WORDS; n++)
-		for (uint64_t starts = sets->present[n] & ~sets->follows[n]; starts; starts &= starts - 1) {
-			uint32_t bit = (uint32_t)__builtin_ctzll(starts);
+	uint32_t count = 0;
 
-			add(runs, entries, lens, 64 * n + bit, last_of(sets, n, bit), false);
-		}
+	for (; word; word &= word - 1)
+		to[count++] = (uint16_t)(base + (uint32_t)__builtin_ctzll(word));
+	return count;
+}
+
+/* A run starts at what is there and does not follow, and ends before what does not follow it. */
+INLINE void add_many(struct runs *runs, const struct scan_sets *sets, const struct adder *by)
+{
+	uint16_t starts[SCAN_ENTRIES], ends[SCAN_ENTRIES];
+	uint32_t count = 0, ended = 0;
+
+	for (uint32_t n = 0; n < SCAN_WORDS; n++) {
+		uint64_t follows = sets->follows[n], next = n + 1 < SCAN_WORDS ? sets->follows[n + 1] << 63 : 0;
+
+		count += list_bits(sets->present[n] & ~follows, 64 * n, starts + count);
+		ended += list_bits(sets->present[n] & ~(follows >> 1 | next), 64 * n, ends + ended);
+	}
+	for (uint32_t n = 0; n < count; n++)
+		add(runs, by, starts[n], ends[n], false);
 }
 
 INLINE uint64_t add_sets(struct runs *runs, const struct scan_sets *sets, const uint8_t *entries, const struct scan_lens *lens)
 {
+	const struct adder by = adder_for(runs, entries, lens);
 	uint64_t present = 0, breaks = 0;
 
 	for (uint32_t n = 0; n < SCAN_WORDS; n++) {
@@ -154,9 +183,9 @@ INLINE uint64_t add_sets(struct runs *runs, const struct scan_sets *sets, const 
 		breaks += (uint64_t)__builtin_popcountll(~sets->follows[n]);
 	}
 	if (present == SCAN_ENTRIES && breaks <= FEW && lens->shift == COVERAGE_SHIFT)
-		add_few(runs, sets, entries, lens);
+		add_few(runs, sets, &by);
 	else
-		add_many(runs, sets, entries, lens);
+		add_many(runs, sets, &by);
 	return present;
 }
 

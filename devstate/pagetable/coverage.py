@@ -30,8 +30,13 @@ SPAN_MAX = 1 << 44
 """Bytes of memory that have tiles, from the first that is preserved on: 16 TiB in 64 MiB of tiles, which are only touched where something
 is preserved. What is beyond is searched for among the ranges: a map may claim any amount."""
 
-DENSE_RANGES = 2
-"""Ranges in 2 MiB, on average, from which on each 2 MiB has a bitmap instead of a tile."""
+DENSE_RANGES = 1.75
+"""Ranges that begin in 2 MiB, on average where any does, from which on each 2 MiB has a bitmap instead of a tile: then one look at memory
+is quicker than a look at a tile and, often, one at the bitmap of what the tile has no room for. Measured: 85 ms and 67 ms for 4.2 million
+runs at 2.3, 24 ms and 33 ms for 0.4 million at 1.2."""
+
+DENSE_PART = 8
+"""Bitmaps are for one of so many 2 MiB at least: the rest of their memory is not touched, but it is 4 KiB for each 128 MiB all the same."""
 
 _TILE_SHIFT = 21
 
@@ -68,7 +73,7 @@ class Coverage:
         if tiles and len(edges) > 2 * FEW_RANGES:
             made.first_tile = edges[0] >> _TILE_SHIFT
             made.tile_count = min((edges[-1] >> _TILE_SHIFT) + 1 - made.first_tile, SPAN_MAX >> _TILE_SHIFT)
-            dense = len(edges) > 2 * DENSE_RANGES * made.tile_count
+            dense = _is_dense(edges, made.tile_count)
             made.line_capacity = made.tile_count if dense else min(len(edges) // 8, made.tile_count)
             made.tiles = ffi.NULL if dense else self._room(made.tile_count)
             made.lines = self._room(8 * made.line_capacity)
@@ -97,6 +102,15 @@ class Coverage:
         found.lend(room)
         native.done(native.lib.ds_coverage_check(*self.structs, extents, len(rows), room))
         return found.take(room)
+
+
+def _is_dense(edges: memoryview, tiles: int) -> bool:
+    """Whether each 2 MiB shall have a bitmap."""
+    import numpy as np
+
+    begun = np.frombuffer(edges, dtype=np.uint64)[0::2] >> np.uint64(_TILE_SHIFT)
+    populated = 1 + np.count_nonzero(begun[1:] != begun[:-1])
+    return bool(len(begun) >= DENSE_RANGES * populated and tiles <= DENSE_PART * populated)
 
 
 class GapsRoom:
