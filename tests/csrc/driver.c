@@ -265,6 +265,53 @@ static void a_page_table_is_wholly_in_a_region(void)
 		}
 }
 
+/* One table of VT-d's second stage (format 0) with a leaf in entry 1; the page that it maps is the table's neighbour. */
+static void a_device_writes_where_the_tables_say(void)
+{
+	uint8_t *bytes = exact(NULL, 4 * PAGE);
+	struct ds_region region = { .pa = 8 * PAGE, .size = 4 * PAGE, .base = bytes };
+	struct ds_memory memory = { .regions = &region, .count = 1 };
+	struct ds_pt_root root = { .format = ds_pt_format(0), .top_pa = 8 * PAGE, .levels = 2, .top_entries = 512 };
+	struct ds_tlb tlb[2] = { { 0 } };
+	struct ds_dma dma = { .memory = &memory, .root = root, .tlb = tlb, .tlb_size = 2 };
+	struct ds_ring ring = { .iova = PAGE + 32, .slots = 2, .stride = sizeof(struct ds_stamp), .device = 7 };
+	struct ds_pt_extent extent;
+	uint64_t units, stamps;
+	size_t written;
+
+	memset(bytes, 0, 4 * PAGE);
+	HOLDS(ds_memory_init(&region, 1, &units) == DS_OK);
+	put64(bytes, 9 * PAGE | 3, false);			/* level 1, entry 0: the table of level 0 */
+	put64(bytes + PAGE + 8, 10 * PAGE | 3, false);		/* level 0, entry 1: a page to read and write */
+	put64(bytes + PAGE + 16, 11 * PAGE | 1, false);		/* entry 2: a page to read */
+	put64(bytes + PAGE + 24, 99 * PAGE | 3, false);		/* entry 3: a page that is not there */
+	put64(bytes + 8, 77 * PAGE | 3, false);			/* level 1, entry 1: a table that is not there */
+	HOLDS(ds_pt_translate(&memory, &root, PAGE + 5, &extent) == DS_OK && extent.pa == 10 * PAGE + 5 && extent.size == PAGE - 5);
+	HOLDS(ds_pt_translate(&memory, &root, 0, &extent) == DS_OK && !extent.size);
+	HOLDS(ds_pt_translate(&memory, &root, UINT64_MAX, &extent) == DS_OK && !extent.size);
+	HOLDS(ds_pt_translate(&memory, &root, 512 * PAGE, &extent) == DS_EMEMORY && !extent.size);
+	root.levels = 0;
+	HOLDS(ds_pt_translate(&memory, &root, 0, &extent) == DS_EINVAL);
+
+	HOLDS(ds_dma_write(&dma, 2 * PAGE - 3, "abcdef", 6, &written) == DS_EFORMAT && written == 3);
+	HOLDS(!memcmp(bytes + 3 * PAGE - 3, "abc\0\0\0", 6));
+	HOLDS(ds_dma_write(&dma, 3 * PAGE, "x", 1, &written) == DS_EMEMORY && !written);
+	HOLDS(ds_dma_write(&dma, 512 * PAGE, "x", 1, &written) == DS_EFORMAT && !written);
+	HOLDS(ds_dma_write(&dma, PAGE, "", 0, &written) == DS_OK && !written);
+	HOLDS(ds_dma_stamps(&dma, &ring, 6, 3, &stamps) == DS_OK && stamps == 3);
+	stamps = 8;		/* the last of slot 0 is number 8, that of slot 1 number 7 */
+	HOLDS(!memcmp(bytes + 2 * PAGE + 32, &stamps, 8));
+	stamps = 7;
+	HOLDS(!memcmp(bytes + 2 * PAGE + 48, &stamps, 8));
+	ring.iova = 2 * PAGE - sizeof(struct ds_stamp);
+	HOLDS(ds_dma_stamps(&dma, &ring, 0, 3, &stamps) == DS_EFORMAT && stamps == 1);
+	ring.slots = 0;
+	HOLDS(ds_dma_stamps(&dma, &ring, 0, 1, &stamps) == DS_EINVAL && !stamps);
+	dma.tlb_size = 3;
+	HOLDS(ds_dma_write(&dma, PAGE, "x", 1, &written) == DS_EINVAL && !written);
+	free(bytes);
+}
+
 int main(void)
 {
 	statuses_have_texts();
@@ -279,5 +326,6 @@ int main(void)
 	a_node_is_wholly_in_a_region();
 	page_tables_have_a_shape();
 	a_page_table_is_wholly_in_a_region();
+	a_device_writes_where_the_tables_say();
 	return 0;
 }
