@@ -67,7 +67,9 @@ def open_dwarf(path: str, data: memoryview, environment: Environment, type_name:
     except DevstateError:
         raise
     except Exception as error:  # pyelftools raises whatever its parts raise
-        raise DwarfError(f"the debug information cannot be read: {type(error).__name__}: {error}"[:300], source=path) from error
+        said = f"the debug information cannot be read: {type(error).__name__}: {error}"[:300]
+        advice = "link it: the relocations of this machine are not known" if "Relocation" in type(error).__name__ else None
+        raise DwarfError(said, source=path, advice=advice) from error
     places = tuple(laying.places.items()) or tuple((struct.name, Location(path)) for struct in structs)
     if type_name is None:
         return Declared(path, "object", environment, (bare(REST, "", structs, environment, path),), places)
@@ -247,12 +249,19 @@ class DwarfComposites:
         line = number(entry, "DW_AT_decl_line", 0) or None
         unit = entry.cu
         if unit.cu_offset not in self.files:
+            self.files[unit.cu_offset] = self.names_of(unit)
+        files, index = self.files[unit.cu_offset], number(entry, "DW_AT_decl_file", 0)
+        return (files[index] if 0 < index < len(files) else None), line
+
+    def names_of(self, unit: Any) -> list[str]:
+        """The file names of a unit, by the number that entries give; empty when its line table cannot be read, which costs only places."""
+        try:
             program = self.info.line_program_for_CU(unit)
             names = [] if program is None else [each.name.decode("utf-8", "replace") for each in program["file_entry"]]
             first = [] if program is None or program["version"] >= 5 else [""]
-            self.files[unit.cu_offset] = first + names
-        files, index = self.files[unit.cu_offset], number(entry, "DW_AT_decl_file", 0)
-        return (files[index] if 0 < index < len(files) else None), line
+        except Exception:  # pyelftools raises whatever its parts raise
+            return []
+        return first + names
 
 
 def text(entry: Any, attribute: str) -> str:
