@@ -33,9 +33,9 @@ VERBS = {
 EXIT_STATUS = """\
 exit status:
   0    fine: nothing found, nothing differs
-  1    findings at or above --fail-on (check), differences (diff), no-go (predict)
+  1    findings at or above --fail-on, differences (diff), no-go (predict), a loss (convert), a wrong end (rehearse)
   2    wrong usage, or input that cannot be read
-  3    evidence is missing, so there is no answer (predict, manifest, matrix)
+  3    evidence is missing, so there is no answer (compat, predict, manifest, matrix)
   4    a bug in devstate"""
 
 
