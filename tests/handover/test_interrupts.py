@@ -17,11 +17,12 @@ from devstate.codec.decode import decode_array
 from devstate.codec.encode import encode_array
 from devstate.handover.interrupts.messages import amd_index, vtd_index, vtd_message, vtd_pin, vtd_pin_index
 from devstate.handover.interrupts.model import INTX, NONE, Interrupts
-from devstate.handover.interrupts.pending import verify_lpis, verify_pending
+from devstate.handover.interrupts.pending import verify_descriptors, verify_lpis, verify_pending
 from devstate.handover.interrupts.verify import verify_interrupts
 from devstate.handover.iommu.model import Unit
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
+from devstate.memory.physmem import MemoryRegion, PhysMemory
 
 STRUCTS = {
     "vectors": "ds_msi_vector", "pins": "ds_ioapic_pin", "affinities": "ds_irq_affinity", "masks": "ds_cpu_mask", "routes": "ds_gsi_route",
@@ -230,6 +231,26 @@ def test_pending_bits_survive(part: str, row: dict[str, Any], less: dict[str, An
     assert () == verify_pending(made(**{part: [row | less]}), before)
     for after in (made(**{part: [row | less]}), made()):
         assert ["irq-pending-lost"] == [finding.rule for finding in verify_pending(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"descriptor": 0x1040, "pending": (2, 0, 0, 4), "control": 0xF2 << 16 | 2}, []),
+        ({"descriptor": 0x1040, "pending": (3, 0, 0, 4), "control": 0xF2 << 16 | 2}, []),
+        ({"descriptor": 0x1040, "pending": (2, 0, 0, 0), "control": 0xF2 << 16 | 2}, ["irq-descriptor"]),
+        ({"descriptor": 0x1040, "pending": (2, 0, 0, 4), "control": 0xF3 << 16}, ["irq-descriptor"]),
+        ({"descriptor": 0x1020}, ["irq-descriptor"]),
+        ({"descriptor": 0x5000}, ["irq-descriptor"]),
+    ],
+)
+def test_descriptors(row: dict[str, Any], expected: list[str]) -> None:
+    """What is pending in memory is in the record; where a descriptor cannot be; one that is not there."""
+    data = bytearray(4096)
+    data[0x40:0x68] = b"".join(word.to_bytes(8, "little") for word in (2, 0, 0, 4, 0xF2 << 16 | 2))
+    memory = PhysMemory([MemoryRegion(0x1000, 4096, memoryview(bytes(data)))])
+    found = verify_descriptors(made(posted=[row]), memory, Registry.shipped())
+    assert expected == [finding.rule for finding in found]
 
 
 def test_pending_lpis_survive() -> None:

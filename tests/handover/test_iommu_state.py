@@ -111,10 +111,40 @@ def test_records_that_do_not_hold(any_captures: Path, part: str, values: dict[st
 def test_what_is_missing(any_captures: Path) -> None:
     """Each of a part that is not there, and a window of no domain."""
     unit = unit_of(any_captures, "intel48")
-    parts: dict[str, Any] = {"windows": [{"domain": 0}, {"domain": NONE}]}
+    parts: dict[str, Any] = {"windows": [dict.fromkeys(("domain", "kind", "start", "size"), 0), {"domain": NONE, "kind": 0, "size": 0}]}
     found = [finding.rule for finding in verify_state(parts, unit)]
     counts = {what: found.count(f"iommu-state-{what}") for what in ("attachment", "domain", "table", "reference")}
     assert {"attachment": 11, "domain": 8, "table": len(unit.tables), "reference": 1} == counts
+
+
+@pytest.mark.parametrize(
+    ("window", "fits"),
+    [
+        ((1, 0xFEE00000, 0x100000), True),
+        ((2, 0x0, 0x1000), False),
+        ((1, 0x2FFF, 0x1000), True),
+        ((1, 0x2FFF, 1 << 63), False),
+        ((3, 0x0, 0x1000), True),
+        ((4, 0x10000, 0x3000), True),
+        ((4, 0x11000, 0x1000), True),
+        ((4, 0x10000, 0x4000), False),
+        ((4, 0x0, 0x1000), False),
+        ((5, 0x0, 0x1000), True),
+    ],
+)
+@pytest.mark.parametrize("domain", [0, NONE])
+def test_windows(window: tuple[int, int, int], fits: bool, domain: int) -> None:
+    """What may not be mapped is not, and what is direct is mapped to itself, whole."""
+    tables = Tables()
+    root, context = tables.page(), tables.page()
+    maps = [Mapping(0, 0x7000, 0x2000, 3), Mapping(1 << 38, 0, 4096, 3)]
+    maps += [Mapping(0x10000, 0x10000, 0x2000, 3), Mapping(0x12000, 0x12000, 0x1000, 1)]
+    tables.words(root, context | 1)
+    tables.words(context, tables.top("vtd-second-stage", 3, maps) | 1, 1 | 1 << 8)
+    unit = tables.unit("vtd", root, RTADDR=root)
+    row = dict(zip(("kind", "start", "size"), window, strict=True)) | {"domain": domain, "access": 0, "padding": 0}
+    parts = unit_state(unit) | {"windows": [row]}
+    assert ([] if fits else ["iommu-state-window"]) == [finding.rule for finding in verify_state(parts, unit)]
 
 
 def test_nested_domains_name_their_parent() -> None:

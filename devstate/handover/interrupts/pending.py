@@ -2,12 +2,15 @@
 """Pending bits survive: the records before the jump against those that the new kernel makes before anything runs again.
 
 ``irq-pending-lost``  a vector, a pin, a vCPU's posted vector, an eventfd's count or an LPI was pending, and is not any more
+``irq-descriptor``    a posted descriptor that is not where one can be, is not in memory, or says something else than its record
 """
 
 from __future__ import annotations
 
+from devstate.codec.decode import decode
 from devstate.finding import Finding, Location, Severity
 from devstate.handover.iommu.model import bdf
+from devstate.layout.model import Environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 
     from devstate.codec.record import Record
     from devstate.handover.interrupts.model import Interrupts
+    from devstate.layout.registry import Registry
+    from devstate.memory import PhysMemory
+
+DESCRIPTOR = "vtd-posted-descriptor"
 
 VECTOR_PENDING, PIN_PENDING, REMOTE_IRR, ASSERTED, LPI_PENDING = 4, 1, 2, 2, 2
 
@@ -31,6 +38,33 @@ def verify_lpis(before: Iterable[Record], after: Iterable[Record]) -> tuple[Find
         return {f"LPI {each.lpi}": 1 for each in lpis if each.flags & LPI_PENDING}
 
     return _lost(pending(before), pending(after))
+
+
+def verify_descriptors(interrupts: Interrupts, memory: PhysMemory, registry: Registry) -> tuple[Finding, ...]:
+    """VT-d's posted descriptors in ``memory`` against their records: nothing may be pending in memory that no record says."""
+    layout = registry.layout(DESCRIPTOR, Environment())
+    size = layout.struct().size
+    found = []
+
+    def find(what: str, pa: int, message: str, expected: object = None, seen: object = None) -> None:
+        wanted, there = (None if value is None else str(value) for value in (expected, seen))
+        place = Location(source=memory.source, pa=pa, path=what)
+        found.append(Finding("irq-descriptor", Severity.ERROR, message, place, expected=wanted, found=there))
+
+    for posted in interrupts.posted:
+        what, pa = f"posted vector {posted.vector:#x} of vCPU {posted.vcpu}", posted.descriptor
+        if pa % size:
+            find(what, pa, "a descriptor that does not stand at a multiple of its size", f"a multiple of {size}")
+        elif not memory.contains(pa, size):
+            find(what, pa, "the descriptor is not in the capture")
+        else:
+            data = memory.read(pa, size)
+            requests, control = decode(layout, data).requests, int.from_bytes(data[32:40], "little")
+            if any(word & ~said for word, said in zip(requests, posted.pending, strict=True)):
+                find(what, pa, "something is pending in the descriptor that the record does not say", list(posted.pending), list(requests))
+            if control != posted.control:
+                find(what, pa, "the descriptor notifies otherwise than the record says", f"{posted.control:#x}", f"{control:#x}")
+    return tuple(found)
 
 
 def _pending(interrupts: Interrupts) -> Iterator[tuple[str, int]]:

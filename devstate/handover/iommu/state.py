@@ -5,6 +5,7 @@
 ``iommu-state-domain``      the same of a domain: tag, format, geometry, top table
 ``iommu-state-attachment``  the same of an attachment: translation, domain, words of the entry
 ``iommu-state-reference``   an attachment, a window or a guest's domain names a domain that there is not
+``iommu-state-window``      a domain maps iovas of a window that no mapping may use; or a direct window not to itself (where it was walked)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from devstate.finding import Finding, Location, Severity
 from devstate.handover.iommu.domains import stage_key
 from devstate.handover.iommu.model import BLOCKED, FIRST_STAGE, NESTED, PASS_THROUGH, SECOND_STAGE, bdf
+from devstate.handover.iommu.windows import window_faults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,8 +155,11 @@ def verify_state(parts: Parts, unit: Unit) -> tuple[Finding, ...]:
         {_attachment_key(each): _attachment_values(each, domains) for each in attachments},
         {_attachment_key(each): _attachment_values(each, real["domains"]) for each in real["attachments"]},
     )
+    windows = [_plain(each) for each in parts.get("windows", ())]
+    for path, message, seen in window_faults(windows, unit):
+        find("iommu-state-window", message, None, path, seen=seen)
     references = [("attachment", each["domain"]) for each in attachments]
-    references += [("window", _plain(each)["domain"]) for each in parts.get("windows", ())]
+    references += [("window", each["domain"]) for each in windows]
     references += [("domain", each["parent"]) for each in domains]
     for what, place in references:
         if place != NONE and place >= len(domains):
