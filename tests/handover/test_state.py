@@ -329,6 +329,13 @@ def test_a_guest_from_ranges() -> None:
     assert Reaction.ACCEPTED is check(handover).predicted
 
 
+def test_ranges_in_any_order() -> None:
+    """Extents ascend by guest address, whatever the order of the ranges."""
+    handover = found(build(replace(FULL, guests=(replace(GUEST, ranges=GUEST.ranges[::-1]),))))
+    (guest,) = guests_of(handover)
+    assert [0, 1 << 30, 1 << 32] == guest.extents["gpa"].tolist() and [] == rules(handover)
+
+
 def extent(**changes: Any) -> dict[str, Any]:
     return {"gpa": 0, "pa": 0x5000_0000, "size": 4096, "node": 0, "owner": 0xFFFF, "page_shift": 12, "flags": 0} | changes
 
@@ -397,7 +404,8 @@ def test_memory_that_guests_have_is_somebody_s() -> None:
     """What no file and no region keeps, but an extent describes, is not told to be nobody's."""
     from devstate.pagetable.radix import Run
 
-    for parts, unowned in ((guest(extent(size=16 * 4096)), 0), (guest(extent(size=12 * 4096)), 4), ((), 16)):
+    lost = guest(extent(size=16 * 4096, owner=0), owners=(owner(1, "vm", 9),))  # whoever should keep it does not
+    for parts, unowned in ((guest(extent(size=16 * 4096)), 0), (guest(extent(size=12 * 4096)), 4), ((), 16), (lost, 16)):
         handover = found(build(replace(FULL, guests=(), parts=parts, preserved=(Run(0x5000_0000, 16, 0),))))
         assert unowned * 4096 == find_owners(handover).unowned_bytes
 
