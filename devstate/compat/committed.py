@@ -29,7 +29,7 @@ from devstate.layout.plain import layout_from_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from devstate.layout.declared import Declared
@@ -39,6 +39,9 @@ NEW, SAME, TEXTS, CHANGED, GONE = "new", "same", "texts", "changed", "gone"
 
 BASELINE_MAX = 64 << 20
 """Bytes of one baseline: a thousand times the largest."""
+
+VALUE_MAX = 40
+"""Letters of a value in such a message."""
 
 PATHS_MAX = 8
 """Places that a message about plain data names before it counts the rest."""
@@ -135,12 +138,13 @@ def _changes(entry: Entry) -> Iterator[Finding]:
     assert entry.committed is not None and entry.text is not None  # it is changed
     try:
         old, new = json.loads(entry.committed), json.loads(entry.text)
-        pairs = [
-            (layout_from_plain(one["layout"]), layout_from_plain(other["layout"]))
+        plain = [
+            (one["layout"], other["layout"])
             for one in old["layouts"]
             for other in new["layouts"]
             if set(one["page_sizes"]) & set(other["page_sizes"])
         ]
+        pairs = [(layout_from_plain(one), layout_from_plain(other)) for one, other in plain]
         prints = f"fingerprint {old['fingerprint']}, now {new['fingerprint']}"
     except (ValueError, TypeError, KeyError, RecursionError, DecodeError) as error:
         yield ds302.RULE.finding(f"the committed baseline cannot be read: {error}", entry.name)
@@ -154,16 +158,16 @@ def _changes(entry: Entry) -> Iterator[Finding]:
             if each.rule != "DS301":
                 found.setdefault((each.rule, each.location.path), each)
     hint = next(iter(advice.splitlines()), "")
-    places = "" if found else f": {_differing(old['layouts'], new['layouts'])}"
+    places = "" if found else f": {_differing(plain)}"
     message = f"it is published, and what it stands for changed ({prints}){places}"
     yield ds302.RULE.finding(f"{message}; {hint}" if hint else message, entry.name)
     yield from found.values()
 
 
-def _differing(old: Any, new: Any) -> str:
-    """Where two plain values differ, as paths with what was and is."""
-    found: list[str] = []
-    pending: list[tuple[str, Any, Any]] = [("", old, new)]
+def _differing(pairs: Iterable[tuple[Any, Any]]) -> str:
+    """Where plain layouts differ, as paths with what was and is; what is so on several page sizes is said once."""
+    found: dict[str, None] = {}
+    pending: list[tuple[str, Any, Any]] = [("", one, other) for one, other in pairs]
     for path, one, other in pending:
         if one == other:
             continue
@@ -172,6 +176,10 @@ def _differing(old: Any, new: Any) -> str:
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             pending += [(f"{path}[{index}]", *pair) for index, pair in enumerate(zip(one, other, strict=True))]
         else:
-            found.append(f"{path} {json.dumps(one)[:40]} became {json.dumps(other)[:40]}")
+            found[f"{path}: {_short(one)} became {_short(other)}"] = None
     more = f" and {len(found) - PATHS_MAX} more" if len(found) > PATHS_MAX else ""
-    return "; ".join(found[:PATHS_MAX]) + more
+    return "; ".join(list(found)[:PATHS_MAX]) + more
+
+
+def _short(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)[:VALUE_MAX]

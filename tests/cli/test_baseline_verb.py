@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from runner import Runner
 
-from devstate.compat.committed import CHANGED, GONE, NEW, SAME, TEXTS, entries, file_of
+from devstate.compat.committed import CHANGED, GONE, NEW, SAME, TEXTS, entries, file_of, findings, folder_of
 from devstate.errors import UsageError
 from devstate.frozen import replace
 from devstate.layout.declared import Declared
@@ -140,7 +140,19 @@ def test_changes_that_no_field_shows() -> None:
     assert [GONE] == [each.state for each in entries([replace(each, formats=()) for each in before], committed)]
     for change, state in (({"doc": "x"}, TEXTS), ({"on_mismatch": "panic"}, CHANGED), ({"limits": (("files", 3),)}, CHANGED)):
         after = [replace(each, formats=(replace(each.formats[0], **change),)) for each in before]  # type: ignore[arg-type]
-        assert [state] == [each.state for each in entries(after, committed)], change
+        (changed,) = entries(after, committed)
+        assert state == changed.state, change
+        said = [each.finding.message for each in findings(changed, "folder")]
+        if "on_mismatch" in change:
+            assert 1 == len(said) and ': on_mismatch: "open-fails" became "panic"' in said[0]
+        elif "limits" in change:
+            assert 1 == said[0].count('limits: nothing became [["files", 3]]'), "once for all page sizes"
+
+
+def test_where_baselines_are(tmp_path: Path) -> None:
+    """Beside a file, inside a directory."""
+    assert ("baselines", "a/baselines") == (folder_of("x.py"), folder_of("a/x.py"))
+    assert str(tmp_path / "baselines") == folder_of(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a\0b"])

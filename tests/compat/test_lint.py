@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devstate.compat.lint import Linted, lint
+from devstate.compat.lint import Linted, lint, merged
 from devstate.finding import Location, Severity
 from devstate.frozen import replace
 from devstate.layout.converter import Step
@@ -150,6 +150,37 @@ def test_places() -> None:
     for subject in ("s.p", "s", "t-v1"):
         (each,) = lint([replace(first, places=((subject, place),)), *rest])
         assert ("a.h", 7, "s.p") == (each.finding.location.source, each.finding.location.line, each.finding.location.path)
+
+
+def test_one_environment() -> None:
+    """With one page size only, what fills a page is taken to follow it."""
+    root = Struct("s", "t" / Array(PAGE_SIZE // 8, U64) * "t")
+    assert [("DS501", "s.t")] == [(each.finding.rule, each.finding.location.path) for each in lint(declared(schema(root))[:1])]
+
+
+def test_structs_of_two_families() -> None:
+    """Who owns a shared struct is asked of schemas; of headers their comments say it."""
+    inner = Struct("inner", "n" / U64 * "n")
+    both = declared(schema(Struct("s", "i" / inner * "i")), schema(Struct("r", "i" / inner * "i"), compatible="x-v1"))
+    assert [("DS308", "inner", ("t-v1", "x-v1"))] == [
+        (each.finding.rule, each.finding.location.path, each.formats) for each in lint(both)
+    ]
+    assert () == lint([replace(each, kind="headers") for each in both])
+
+
+def test_what_is_said_twice_is_said_once() -> None:
+    """Of the type of one member both the compiler and the spelling speak: the worse one stays, with the formats of both."""
+    (first, *_) = lint(declared(schema(Struct("s", "p" / KernelPointer() * "p"))))
+    place = Location("a.h", line=3, path="s.p")
+    worse = Linted(replace(first.finding, location=place, message="a pointer"), ())
+    mild = replace(first, finding=replace(first.finding, location=place, severity=Severity.INFO))
+    (left,) = merged([mild, worse])
+    assert ("a pointer", Severity.ERROR, ("t-v1",)) == (left.finding.message, left.finding.severity, left.formats)
+    for other in (replace(place, line=4), replace(place, path="s.q"), replace(place, source="b.h"), Location(path="s.p")):
+        assert 2 == len(merged([mild, replace(worse, finding=replace(worse.finding, location=other))]))
+    assert 2 == len(merged([mild, replace(worse, finding=replace(worse.finding, rule="DS308"))]))
+    nowhere = replace(mild, finding=replace(mild.finding, location=Location(path="s.p")))
+    assert 2 == len(merged([nowhere, nowhere]))
 
 
 def test_missing_evidence() -> None:
