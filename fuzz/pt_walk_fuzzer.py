@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Any entries as page tables: the C core and plain Python find the same, nothing raises, and what is mapped can be built and compared.
+"""Any entries as page tables: the C core and plain Python find and prove the same, nothing raises, and what is mapped can be built and
+compared.
 
-The input: format, levels, log2 of the entries of the top table, flags (1 sign-extended, 2 addresses of 40 bits); then records of
-``table u8, first entry u16, how many u8, entry u64, step u16 in pages``.
+The input: format, levels, log2 of the entries of the top table, flags (1 sign-extended, 2 addresses of 40 bits, 4 the upper half, 8 bit 47
+says encrypted, from 16 on: how much is preserved); then records of ``table u8, first entry u16, how many u8, entry u64, step u16``, steps
+in pages.
 """
 
 from __future__ import annotations
@@ -15,9 +17,13 @@ from devstate.memory.arena import Arena
 from devstate.pagetable import oracle, walk
 from devstate.pagetable.build import build
 from devstate.pagetable.compare import compare
+from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.format import CONTIGUOUS, NEXT_LEVEL
 from devstate.pagetable.formats import FORMATS
+from devstate.pagetable.gaps import join
 from devstate.pagetable.mapping import ACCESS, ALL
+from devstate.pagetable.prove import prove
+from devstate.pagetable.prove_slowly import prove_slowly
 from devstate.pagetable.table import PageTable
 from devstate.pagetable.verify import verify
 
@@ -44,7 +50,8 @@ def table_of(data: bytes) -> PageTable | None:
     try:
         return PageTable(
             PhysMemory(regions), format, BASE, levels % 7, top_entries=1 << bits % 14, sign_extended=bool(flags & 1),
-            pa_bits=40 if flags & 2 else None,
+            upper=flags & 5 == 4, pa_bits=40 if flags & 2 else None,
+            encryption_bit=47 if flags & 8 and format.name.startswith("amd") else None,
         )  # fmt: skip
     except UsageError:
         return None
@@ -65,6 +72,10 @@ def one_input(data: bytes) -> None:
     verdict = verify(table)
     assert len(verdict.findings) <= verdict.count and verdict.count >= fast.problem_count
     assert len(compare(table, table)) == 0
+    preserved = data[3] >> 4 if len(data) > 3 else 0
+    edges = join([(0, 0x1000 << preserved), (BASE, ROOM * (preserved % (TABLES + 1))), (1 << 40, 1 << 40)])
+    coverage = Coverage(edges, [(0x4000, 0x2000)])
+    assert prove(table, coverage, 5) == prove_slowly(table, coverage, 5)
     for each in list(fast.mappings)[:8]:
         table.translate(each.iova)
     if not verdict.count and len(fast.mappings) <= BUILT:
@@ -77,7 +88,7 @@ def _builds(table: PageTable) -> None:
     try:
         built = build(
             Arena(base=1 << 45, size=1 << 28), table.format, wanted, table.levels, top_entries=table.top_entries,
-            sign_extended=table.sign_extended,
+            sign_extended=table.sign_extended, upper=table.upper,
         )  # fmt: skip
     except EncodeError:
         return
@@ -101,7 +112,7 @@ def seeds() -> list[bytes]:
                 records.append((page, 1, 2, leaf | 0b1110 * (format.name == "riscv-64"), (1 << format.shift(level) - 12) % 65536))
             for record in records:
                 data += _packed(record)
-        found.append(data)
+        found += [data, data[:3] + b"\xfc" + data[4:]]
     return found
 
 
