@@ -66,10 +66,12 @@ def cells_of(
     copy: int | None = None,
     arm: int = 0,
     arms: Mapping[str, int] | None = None,
+    flat: frozenset[str] = frozenset(),
     open_count: int = OPEN_COUNT,
 ) -> list[Cell]:
     """The cells of a record at ``base``; ``copy`` numbers the records of a row. ``arm`` chooses among the arms of unions, and ``arms``
-    by key (-1: none is read); ``open_count`` says how many elements flexible arrays have.
+    by key (-1: none is read); ``flat`` are unions that the other side
+    has as an integer; ``open_count`` says how many elements flexible arrays have.
 
     At most CELLS_MAX; structs that the layout does not have are left out.
     """
@@ -85,7 +87,7 @@ def cells_of(
     enter(struct, prefix, key, indices, base, 0)
     while stack and len(found) < CELLS_MAX:
         kind, field, path, key, indices, at, depth = stack.pop()
-        kind = plain(kind)
+        kind = plain(kind) if key.removeprefix("[].") in flat else kind
         if isinstance(kind, StructType):
             known = struct_of(layout, kind)
             if known is not None and depth < DEPTH_MAX:
@@ -112,20 +114,35 @@ def _cell(layout: Layout, kind: IntType | BytesType, field: FieldLayout, path: s
     return Cell(path, key, indices, field, at, kind.size, role_of(field), order, kind.signed, field.shift or 0, field.width)
 
 
-def partners(reader: tuple[Layout, StructLayout], writer: tuple[Layout, StructLayout], *, newer: bool) -> dict[str, str]:
-    """From the keys of the reader's cells to those of the writer's: what is one value on both sides."""
+@frozen
+class Partners:
+    """``keys`` lead from the reader's keys to those of the writer: what is one value on both sides. ``flat`` are the unions of
+    the reader that are an integer for the writer, ``its_flat`` those of the writer that are one for the reader."""
+
+    keys: dict[str, str]
+    flat: frozenset[str]
+    its_flat: frozenset[str]
+
+
+def partners(reader: tuple[Layout, StructLayout], writer: tuple[Layout, StructLayout], *, newer: bool) -> Partners:
+    """What belongs together of two structs, down to elements and arms."""
     found: dict[str, str] = {}
+    flat: tuple[set[str], set[str]] = set(), set()
     pending = [(reader, writer, "", "")]
     for one, other, prefix, its_prefix in pending:
         old, new = (other, one) if newer else (one, other)
         for left, right in match(old[0], leaves_of(*old), new[0], leaves_of(*new)).pairs:
             mine, theirs = (right, left) if newer else (left, right)
+            unions = union_of(mine.field.type), union_of(theirs.field.type)
+            for side, (leaf, start) in enumerate(((mine, prefix), (theirs, its_prefix))):
+                if unions[side] is not None and unions[1 - side] is None:
+                    flat[side].add(f"{start}{leaf.path}{_dimensions(leaf.field.type)}")
             for key, its, inner in _inside(one[0], mine.field.type, other[0], theirs.field.type):
                 at, its_at = f"{prefix}{mine.path}{key}", f"{its_prefix}{theirs.path}{its}"
                 found[at] = its_at
                 if inner is not None and len(pending) < CELLS_MAX:
                     pending.append(((one[0], inner[0]), (other[0], inner[1]), f"{at}.", f"{its_at}."))
-    return found
+    return Partners(found, frozenset(flat[0]), frozenset(flat[1]))
 
 
 def arms_read(reader: tuple[Layout, StructLayout], writer: tuple[Layout, StructLayout], arm: int, *, newer: bool) -> dict[str, int]:
@@ -157,7 +174,7 @@ def _inside(
     """What belongs together inside two leaves: suffixes of keys, and the structs whose fields follow."""
     unions = union_of(kind), union_of(its)
     keys = _dimensions(kind), _dimensions(its)
-    if unions[0] is None or unions[1] is None or IntType in (type(plain(unions[0])), type(plain(unions[1]))):
+    if unions[0] is None or unions[1] is None:
         inner, its_inner = struct_of(layout, kind), struct_of(other, its)
         yield *keys, (inner, its_inner) if inner is not None and its_inner is not None else None
         return

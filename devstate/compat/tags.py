@@ -97,7 +97,8 @@ class Tags:
 
     def bytes(self, size: int) -> bytes:
         """Tags for so many bytes."""
-        made = bytes((self.tag + index) % LAST_TAG + 1 for index in range(size))
+        row = bytes(range(1, LAST_TAG + 1))
+        made = ((row[self.tag :] + row[: self.tag]) * (size // LAST_TAG + 1))[:size]
         self.tag = (self.tag + size) % LAST_TAG
         return made
 

@@ -80,7 +80,8 @@ class Reading:
 
     def __init__(self, writer: Side, reader: Side, *, newer: bool, copies: int, arm: int, plain: bool) -> None:
         self.writer, self.reader, self.newer, self.copies, self.arm, self.plain = writer, reader, newer, copies, arm, plain
-        self.pairs = partners((reader.layout, reader.struct), (writer.layout, writer.struct), newer=newer)
+        self.partners = partners((reader.layout, reader.struct), (writer.layout, writer.struct), newer=newer)
+        self.pairs = self.partners.keys
         self.back = {key: name for name, key in self.pairs.items()}
         self.counts = open_counts(writer.struct, reader.struct)
         self.prefix = "" if copies == 1 else "[]."
@@ -126,7 +127,7 @@ class Reading:
         arms = arms_read(reader, writer, self.arm, newer=self.newer)
         for row in range(self.copies):
             copy, base = None if self.copies == 1 else row, row * self.reader.struct.size
-            yield from cells_of(*reader, base=base, copy=copy, arm=self.arm, arms=arms, open_count=self.counts[1])
+            yield from cells_of(*reader, base=base, copy=copy, arm=self.arm, arms=arms, open_count=self.counts[1], flat=self.partners.flat)
 
     def lost(self, seen: set[str]) -> Iterator[Read]:
         """Elements of an array that the reader knows and does not look at, because it expects fewer."""

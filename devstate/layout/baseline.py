@@ -76,9 +76,11 @@ def layouts_of_baseline(data: bytes, source: str) -> dict[int, Layout]:
     """The layouts of a baseline file by page size, little endian. DecodeError when it is not of that form."""
     import json
 
+    from devstate.layout.sane import checked
+
     try:
         groups = [(each["page_sizes"], each["layout"]) for each in json.loads(data)["layouts"]]
         each = [(int(size), plain) for sizes, plain in groups for size in sizes]
-        return {size: layout_from_plain(plain | {"environment": {"page_size": size}}) for size, plain in each}
+        return {size: checked(layout_from_plain(plain | {"environment": {"page_size": size}}), source) for size, plain in each}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DecodeError(f"not a baseline: {error}", source=source, expected="{name, fingerprint, layouts}") from error

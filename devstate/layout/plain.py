@@ -59,7 +59,7 @@ def layout_from_plain(plain: Any) -> Layout:
     """The layout that :func:`to_plain` wrote. DecodeError when the data is not of that form."""
     try:
         made: Layout = _from_plain(Layout, plain)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise DecodeError(
             f"not a layout: {error}", expected="the form of a baseline under schemas/baselines", found=type(plain).__name__
         ) from error

@@ -129,6 +129,8 @@ PAIRS: list[tuple[str, str, str, str, str]] = [
     ("union-arm-wider", "union u_N { int a; }; struct S { union u_N u; };", "union u_N { int a; long b; }; struct S { union u_N u; };", S, M),
     ("union-arm-added", "union u_N { int a; float f; }; struct S { union u_N u; };", "union u_N { int a; float f; unsigned b; }; struct S { union u_N u; };", OK, M),
     ("union-arm-removed", "union u_N { int a; float f; unsigned b; }; struct S { union u_N u; };", "union u_N { int a; float f; }; struct S { union u_N u; };", M, OK),
+    ("union-of-one-type-arm-removed", "union u_N { u8 a; u8 b; u8 c; }; struct S { union u_N u; };", "union u_N { u8 a; u8 b; }; struct S { union u_N u; };", M, OK),
+    ("union-of-one-type-to-number", "union u_N { u64 a; u64 b; }; struct S { union u_N u; };", "struct S { u64 u; };", OK, OK),
     ("union-arms-swapped", "union u_N { int a; char b; }; struct S { union u_N u; };", "union u_N { char b; int a; }; struct S { union u_N u; };", OK, OK),
     ("union-arm-retyped", "union u_N { int a; char b; }; struct S { union u_N u; };", "union u_N { unsigned a; char b; }; struct S { union u_N u; };", M, M),
     ("union-moves-others", "union u_N { int a; }; struct S { union u_N u; int z; };", "union u_N { int a; long b; }; struct S { union u_N u; int z; };", S, M),

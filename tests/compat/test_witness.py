@@ -49,6 +49,7 @@ def test_findings_are_proven(evolution: tuple[Model, Model, list[str]], order: s
     env = Environment(4096, order)  # type: ignore[arg-type]
     verdict = judge(compare(layout(old, env), layout(new, env)))
     for finding in verdict.findings:
+        told = f"{finding.rule} {finding.message} {steps} {order}{shown(old, new)}"
         if max(finding.read_old or 0, finding.read_new or 0) >= Outcome.SHORT:
-            assert finding.witness is not None and finding.witness.reads, (finding, steps, order, shown(old, new))
-            assert "no harm" not in finding.message, (finding, steps, order, shown(old, new))
+            assert finding.witness is not None and finding.witness.reads, told
+            assert "no harm" not in finding.message, told
