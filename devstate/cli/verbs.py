@@ -35,7 +35,7 @@ exit status:
   0    fine: nothing found, nothing differs
   1    findings at or above --fail-on, differences (diff), no-go (predict), a loss (convert), a wrong end (rehearse)
   2    wrong usage, or input that cannot be read
-  3    evidence is missing, so there is no answer (compat, predict, manifest, matrix)
+  3    evidence is missing, so there is no answer (compat, predict, manifest, matrix, pt prove, pt diff)
   4    a bug in devstate"""
 
 
