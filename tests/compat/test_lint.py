@@ -24,6 +24,7 @@ from devstate.schema import (
     FlexArray,
     KernelPointer,
     MustBeZero,
+    Opaque,
     Phys,
     Schema,
     Struct,
@@ -111,6 +112,11 @@ def test_owners() -> None:
     assert [("warning", "DS308", "t")] == found(schema(**bare, found_by=None))
     assert [] == found(schema(**bare, versions=Versions("features", knows=("A",))))
     assert [] == found(schema(**bare, version=("n", 1)))
+
+
+def test_opaque_memory() -> None:
+    """What a link leads to and nobody describes; links of chains aside."""
+    assert [("info", "DS308", "s.blob")] == found(schema(Struct("s", "blob" / Phys(Opaque()) * "b", "next" / Phys(Opaque()) * "n")))
 
 
 def test_successors() -> None:
