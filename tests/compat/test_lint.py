@@ -89,8 +89,9 @@ def test_flaws_of_others(root: Struct, expected: tuple[str, str, str], status: s
 
 
 def test_what_says_itself_needs_no_doc() -> None:
-    """Reserved and constant fields, and those with named values."""
-    assert [] == found(schema(Struct("s", "n" / U64 * "n", "z" / MustBeZero(U64))))
+    """Reserved and constant fields, those with named values, and embedded structs, which have docs of their own."""
+    inner = Struct("inner", "n" / U64 * "n")
+    assert [] == found(schema(Struct("s", "n" / U64 * "n", "z" / MustBeZero(U64), "i" / inner, "t" / Array(2, inner))))
 
 
 def test_a_build_has_no_docs() -> None:

@@ -12,7 +12,7 @@ Reference  every field of include/linux/kho/abi/*.h has a line of kernel-doc
 from __future__ import annotations
 
 from devstate.compat.rule import Rule
-from devstate.compat.words import names_text
+from devstate.compat.words import names_text, struct_in
 from devstate.finding import Severity
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ def lint(layout: Layout) -> Iterator[Finding]:
 
 
 def _says_itself(field: FieldLayout, layout: Layout) -> bool:
-    """Padding, reserved bytes, a constant, the version: their declaration says what they are."""
+    """Padding, reserved bytes, a constant, the version, an embedded struct: their declaration says what they are."""
     is_version = layout.version is not None and layout.version[0] == field.name
-    return field.gap or field.must is not None or is_version or bool(field.names) or getattr(field.type, "reserved", False)
+    declared = field.gap or field.must is not None or is_version or bool(field.names) or getattr(field.type, "reserved", False)
+    return declared or struct_in(field.type) is not None
