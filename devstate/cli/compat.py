@@ -78,13 +78,20 @@ def status_of(report: Report, fail_on: Severity) -> int:
 def report_of(arguments: argparse.Namespace) -> Report:
     """The report over all old sides, and all promises of a window."""
     from devstate.cli.policies import held, jobs_of, restricted, under_policy
-    from devstate.cli.sources import open_in_all, paired
+    from devstate.cli.sources import open_in_all, paired, sides_of
     from devstate.compat.examine import examine, joined
     from devstate.frozen import replace
 
     registry = open_registry(arguments.schemas)
     environments = environments_of(arguments)
-    opened: dict[str, list[Declared]] = {}
+    opened: dict[tuple[str, tuple[Environment, ...]], list[Declared]] = {}
+    headers = {"include": arguments.include, "define": arguments.define}
+
+    def open_word(word: str, wanted: tuple[Environment, ...]) -> list[Declared]:
+        if (word, wanted) not in opened:
+            opened[word, wanted] = open_in_all(word, list(wanted), registry, arguments.type, **headers)
+        return opened[word, wanted]
+
     reports, sides = [], []
     for job in jobs_of(arguments):
         quick = None if job.pair is not None or arguments.type is not None else unchanged(job.old, job.new, environments, arguments)
@@ -93,10 +100,8 @@ def report_of(arguments: argparse.Namespace) -> Report:
             report = examine(paired(old, new), direction=arguments.direction, registry=registry)
             reports.append(replace(report, compared=(*report.compared, *((name, name) for name in same))))
             continue
-        for word in (job.old, job.new):
-            if word not in opened:
-                opened[word] = open_in_all(word, environments, registry, arguments.type, include=arguments.include, define=arguments.define)
-        pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in paired(opened[job.old], opened[job.new])]
+        both = sides_of((job.old, job.new), tuple(environments), open_word)
+        pairs = [(restricted(old, job.pair), restricted(new, job.pair)) for old, new in both]
         direction = arguments.direction if job.pair is None else job.pair.direction
         supported = frozenset() if job.pair is None else job.pair.supported
         report = examine(pairs, direction=direction, supported=supported, type_name=arguments.type, registry=registry)
@@ -140,10 +145,11 @@ def write(report: Report, arguments: argparse.Namespace, fail_on: Severity) -> N
 def _write(report: Report, form: str, stream: TextIO, name: str, fail_on: Severity) -> None:
     if form == "sarif":
         import devstate
+        from devstate.compat.complaints import complaint_titles
         from devstate.compat.judge import rule_titles
         from devstate.report import sarif
 
-        sarif.findings(report.findings, stream, version=devstate.__version__, rules=rule_titles())
+        sarif.findings(report.findings, stream, version=devstate.__version__, rules=rule_titles() | complaint_titles())
     elif form == "junit":
         from devstate.report import junit
 

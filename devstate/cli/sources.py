@@ -8,7 +8,7 @@ from devstate.layout.declared import Declared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devstate.layout.model import Environment
     from devstate.layout.registry import Registry
@@ -64,6 +64,29 @@ def open_in_all(
     for environment in environments[1:] if found[0].kind not in BUILT else []:
         found.append(open_source(word, environment, registry, type_name, **settings))
     return found
+
+
+def sides_of(
+    words: tuple[str, str], environments: tuple[Environment, ...], open_word: Callable[[str, tuple[Environment, ...]], list[Declared]]
+) -> list[tuple[Declared, Declared]]:
+    """Both sides of each environment that they have in common.
+
+    What was built has a byte order of its own, a kernel a page size too: the other side is read for these. UsageError when one page size
+    was asked for, and a kernel was built for another.
+    """
+    from devstate.compat.examine import BUILT
+    from devstate.errors import UsageError
+
+    sides = [open_word(word, environments) for word in words]
+    for here, there in ((0, 1), (1, 0)):
+        own = sides[here][0].environment
+        if sides[here][0].kind not in BUILT:
+            continue
+        if len(environments) == 1 and own.page_size != environments[0].page_size:
+            raise UsageError(f"{words[here]} was built for pages of {own.page_size} bytes, not {environments[0].page_size}")
+        if sides[there][0].kind not in BUILT and own != environments[0]:
+            sides[there] = open_word(words[there], (own,))
+    return paired(*sides)
 
 
 def paired(old: list[Declared], new: list[Declared]) -> list[tuple[Declared, Declared]]:
