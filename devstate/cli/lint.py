@@ -144,10 +144,11 @@ def write(found: tuple[Linted, ...], formats: int, status: int, form: str, strea
     findings = [each.finding for each in found]
     if form == "sarif":
         import devstate
+        from devstate.compat.complaints import complaint_titles
         from devstate.compat.judge import rule_titles
         from devstate.report import sarif
 
-        sarif.findings(findings, stream, version=devstate.__version__, rules=rule_titles())
+        sarif.findings(findings, stream, version=devstate.__version__, rules=rule_titles() | complaint_titles())
     elif form == "junit":
         from devstate.report import junit
 

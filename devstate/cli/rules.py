@@ -22,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from devstate.check import run as check
     from devstate.cli.command import OK, suggest
     from devstate.compat import judge
+    from devstate.compat.complaints import COMPLAINTS
     from devstate.errors import UsageError
 
     titles = check.rule_titles()
@@ -39,8 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     if rule in compat:
         print(explained(rule))
         return OK
+    if rule in COMPLAINTS:
+        print(f"{rule}: {COMPLAINTS[rule]}\n\nsee docs/policy.md")
+        return OK
     if rule not in titles:
-        known = [*titles, *compat, *by_name]
+        known = [*titles, *compat, *by_name, *COMPLAINTS]
         raise UsageError(f"no rule is called {arguments.id!r}{suggest(arguments.id, known)}; `devstate rules` lists them")
     module = check.rule_module(rule)
     print(f"{rule}: {(module.__doc__ or '').strip()}\n\nlevel {module.RULE.severity}; the kernel: {module.RULE.reaction}")

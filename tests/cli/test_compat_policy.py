@@ -94,3 +94,10 @@ def test_an_ended_window(run: Runner) -> None:
     Path("support.toml").write_text('[[pair]]\nold = "7.0"\nnew = "7.1"\nexpires = 2020-01-01')
     outcome = run("compat", "--window", "support.toml")
     assert (2, "error: support.toml: every promise has ended; renew one, or compare without a window\n") == (outcome.status, outcome.err)
+
+
+def test_complaints_are_explained(run: Runner) -> None:
+    """`devstate rules` knows their ids as well."""
+    outcome = run("rules", "waiver-broad")
+    assert (0, True) == (outcome.status, outcome.out.startswith("waiver-broad: A pattern waives what is misread.\n"))
+    assert "'waiver-unused'" in run("rules", "waiver-unusd").err
