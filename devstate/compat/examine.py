@@ -132,9 +132,11 @@ class Examination:
         if orders[0] != orders[1]:
             self.missing[f"{old.origin} is {orders[0]}-endian, {new.origin} is {orders[1]}-endian: no kernel reads both"] = None
             return
-        for pair in pairs_of(old.formats, new.formats):
-            if pair.new is None and not would_show(old, new, pair.old):
-                continue
+        pairs = pairs_of(old.formats, new.formats)
+        gone = tuple([f"{pair.old.name}/" for pair in pairs if pair.new is None])
+        for pair in pairs:
+            if pair.new is None and (pair.old.name.startswith(gone) or not would_show(old, new, pair.old)):
+                continue  # a part of what is gone as a whole, or nothing that this source would have
             comparison = with_migrations(comparison_of(pair, self.supported), old, new, self.registry)
             verdict = judge(comparison, self.direction)
             self.outcomes.setdefault(pair.names, {})[word] = verdict.read_old, verdict.read_new
@@ -153,7 +155,7 @@ class Examination:
     def report(self, old: str, new: str, environments: int) -> Report:
         """All of it; ``old`` and ``new`` are the sources as the user named them."""
         entries = [_entry(key, each, environments, old) for key, each in self.found.items()]
-        entries += _differing(self.outcomes, old)
+        entries += _differing(self.outcomes, old, entries)
         entries += [Entry(ds504.missing(text, new), "", "", (old,)) for text in self.missing]
         both = [[pair[side] for each in self.outcomes.values() for pair in each.values()] for side in (0, 1)]
         if not self.missing:  # nothing was there to be compared, and nothing is missing: no one misreads anything
@@ -238,12 +240,14 @@ def _entry(key: Key, found: list[Found], environments: int, against: str) -> Ent
     return Entry(finding, key[0], key[1], (against,), tuple(where), pair)
 
 
-def _differing(outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, Outcome]]], against: str) -> list[Entry]:
-    """What is not the same in all environments."""
+def _differing(outcomes: dict[tuple[str, str], dict[str, tuple[Outcome, Outcome]]], against: str, entries: list[Entry]) -> list[Entry]:
+    """What is not the same in all environments, as bad as the worst of what is found in some of them only."""
     made = []
     for names, by_word in outcomes.items():
         if len(set(by_word.values())) > 1:
-            made.append(Entry(ds501.differing(names[1] or names[0], by_word), *names, (against,)))
+            levels = [each.finding.severity for each in entries if (each.old, each.new) == names and each.only]
+            finding = replace(ds501.differing(names[1] or names[0], by_word), severity=max(levels, default=Severity.INFO))
+            made.append(Entry(finding, *names, (against,)))
     return made
 
 
