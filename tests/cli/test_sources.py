@@ -45,7 +45,7 @@ def test_the_byte_order_of_what_was_built(tmp_path: Path, capsys: pytest.Capture
     other = tmp_path / "other.btf"
     other.write_bytes(folio("<" if order == ">" else ">"))
     assert 3 == main(["compat", str(other), "--against", str(path), "--type", MEMFD])
-    assert "no kernel reads both" in capsys.readouterr().err
+    assert "no kernel reads both" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page_size", [4096, 16384, 65536])
