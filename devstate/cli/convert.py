@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OK, REFUSED = 0, 1
 
+HEAD = 64
+"""Bytes in which a JSON text begins."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
@@ -39,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """0 when nothing is lost, or losing is allowed; 1 when it is refused. UsageError, DecodeError for what cannot be asked or read."""
     if not args.to:
         raise UsageError("convert to what? --to takes a kernel release or the name of a format")
-    if args.format is not None or _is_json(args.input):
+    if args.format is not None or (args.base is None and _is_json(args.input)):
         from devstate.cli.convert_record import run_record
 
         return run_record(args)
@@ -51,11 +54,11 @@ def _is_json(path: str) -> bool:
     import sys
 
     if path == "-":
-        head = sys.stdin.buffer.peek(1)[:1] if hasattr(sys.stdin.buffer, "peek") else b""
-        return bytes(head) in (b"{", b"[")
+        head = sys.stdin.buffer.peek(HEAD)[:HEAD] if hasattr(sys.stdin.buffer, "peek") else b""
+        return bytes(head).lstrip()[:1] in (b"{", b"[")
     try:
         with open(path, "rb") as file:
-            return file.read(1) in (b"{", b"[")
+            return file.read(HEAD).lstrip()[:1] in (b"{", b"[")
     except OSError:
         return False  # a directory, or nothing: opening the input says so
 

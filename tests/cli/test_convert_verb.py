@@ -112,7 +112,7 @@ def test_damaged_handovers(run: Runner, small: Path, tmp_path: Path, captures: P
 
 def test_records(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON to JSON, found by its fields or named; a list to a list; a release stands for what its kernels have in that place."""
-    given(monkeypatch, json.dumps(MEMFD_V1).encode())
+    given(monkeypatch, b" \n" + json.dumps(MEMFD_V1).encode())
     outcome = run("convert", "-", "--to", "7.3")
     assert (0, {**MEMFD_V1, "seals": ["SEAL"], "flags": 0}) == (outcome.status, outcome.json)
     path = tmp_path / "r.json"
