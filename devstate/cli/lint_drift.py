@@ -44,7 +44,7 @@ def drifting(arguments: argparse.Namespace) -> tuple[tuple[Linted, ...], int, li
         if not common([schema, other]):
             missing = ds504.missing(f"{schema.declared.origin} and {other.declared.origin} have no struct in common", other.declared.origin)
             found.append(Linted(missing, ()))
-    found += [Linted(finding, ()) for finding in _texts(arguments, schema.declared.formats)]
+    found += [Linted(finding, ()) for finding in _texts(arguments, schema.declared.formats, [schema, *others])]
     return merged(found), len(schema.declared.formats), list(schema.declared.formats)
 
 
@@ -93,17 +93,20 @@ def schemas_of(arguments: argparse.Namespace, environment: Environment, registry
     return replace(everything, formats=tuple(kept))
 
 
-def _texts(arguments: argparse.Namespace, formats: tuple[Layout, ...]) -> list[Finding]:
+def _texts(arguments: argparse.Namespace, formats: tuple[Layout, ...], pictures: list[Picture]) -> list[Finding]:
     """What headers and documentation say that is not so."""
-    from devstate.compat.drift import kernel_doc, strings_of, versions_in_texts
-    from devstate.source.claims import open_claims, read_mentions
+    from devstate.compat.drift import kernel_doc, strings_of, structs_in_texts, versions_in_texts
+    from devstate.source.claims import open_claims, read_texts
 
     found: list[Finding] = []
     strings = strings_of(formats)
+    known = {name for picture in pictures for name in picture.structs()}
     if arguments.headers is not None:
         claims = open_claims(arguments.headers)
         strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None] or strings
-        found += [*kernel_doc(claims), *versions_in_texts(claims.mentions, strings)]
+        known |= {struct.name for struct in claims.structs}
+        found += [*kernel_doc(claims), *versions_in_texts(claims.mentions, strings), *structs_in_texts(claims.named, known)]
     if arguments.docs is not None:
-        found += versions_in_texts(read_mentions(arguments.docs), strings)
+        mentions, named = read_texts(arguments.docs)
+        found += [*versions_in_texts(mentions, strings), *structs_in_texts(named, known)]
     return found

@@ -121,6 +121,18 @@ def versions_in_texts(mentions: Iterable[Mention], strings: Iterable[tuple[str, 
             yield replace(found, location=replace(mention.place, path=mention.text))
 
 
+def structs_in_texts(named: Iterable[Mention], known: Iterable[str]) -> Iterator[Finding]:
+    """Texts that name a serialised struct which no source has. Of words that are not like any known struct nobody knows what they are."""
+    import difflib
+
+    there = sorted(set(known))
+    for mention in dict.fromkeys(named):
+        close = difflib.get_close_matches(mention.text, there, n=1, cutoff=0.75)
+        if mention.text not in there and close:
+            message = f"the text names struct {mention.text}, which nothing declares; is {close[0]} meant?"
+            yield _text_finding(message, mention.text, mention.place)
+
+
 def kernel_doc(claims: Claims) -> Iterator[Finding]:
     """Structs whose kernel-doc and members are not the same."""
     for struct in claims.structs:
@@ -144,4 +156,4 @@ def strings_of(formats: Iterable[Layout]) -> list[tuple[str, str]]:
     return [(str(version_of(each)), f"the schema {each.name}") for each in formats if each.compatible is not None and each.until is None]
 
 
-__all__ = ["Picture", "common", "drift", "kernel_doc", "strings_of", "versions_in_texts"]
+__all__ = ["Picture", "common", "drift", "kernel_doc", "strings_of", "structs_in_texts", "versions_in_texts"]

@@ -7,7 +7,7 @@ can take back: it is information, with that reason. One thing that many formats 
 
 from __future__ import annotations
 
-from devstate.compat.drift import kernel_doc, versions_in_texts
+from devstate.compat.drift import kernel_doc, structs_in_texts, versions_in_texts
 from devstate.compat.judge import rule_module
 from devstate.compat.owners import claimed, shared
 from devstate.compat.rules import LINTS, ds301, ds304, ds501, ds504, ds505, ds601
@@ -112,7 +112,9 @@ def lint_texts(claims: Claims, formats: Sequence[Layout] = ()) -> tuple[Linted, 
     those of ``formats`` that have its struct."""
     strings = [(macro.value, macro.name) for macro in claims.macros if macro.value is not None]
     made = []
-    for finding in (*claimed(claims), *spelled(claims), *kernel_doc(claims), *versions_in_texts(claims.mentions, strings)):
+    known = {struct.name for struct in claims.structs} | {struct.name for layout in formats for struct in layout.structs}
+    texts = (*kernel_doc(claims), *versions_in_texts(claims.mentions, strings), *structs_in_texts(claims.named, known))
+    for finding in (*claimed(claims), *spelled(claims), *texts):
         struct = (finding.location.path or "").partition(".")[0]
         having = [layout for layout in formats if any(each.name == struct for each in layout.structs)]
         made.append(Linted(finding, tuple(layout.name for layout in having), having[0] if having else None))

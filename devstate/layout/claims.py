@@ -67,7 +67,7 @@ class DeclaredStruct:
 
 @frozen
 class Mention:
-    """A version string that a text names, such as "kho-v3" in an example."""
+    """A version string that a text names, such as "kho-v3" in an example; or a struct."""
 
     text: str
     place: Location
@@ -75,13 +75,15 @@ class Mention:
 
 @frozen
 class Claims:
-    """Everything that some headers say. ``files`` are those that were asked for; macros of others beside them count as well."""
+    """Everything that some headers say. ``files`` are those that were asked for; macros of others beside them count as well.
+    ``mentions`` are versions that comments name, ``named`` are serialised structs."""
 
     files: tuple[str, ...]
     macros: tuple[VersionMacro, ...]
     structs: tuple[DeclaredStruct, ...]
     claims: tuple[Claim, ...]
     mentions: tuple[Mention, ...] = ()
+    named: tuple[Mention, ...] = ()
 
     def macro(self, name: str) -> VersionMacro | None:
         """The macro of this name."""

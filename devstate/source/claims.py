@@ -49,6 +49,7 @@ _PROMISE = re.compile(r"\b(?:updated?|increment\w*|bump\w*|versioned by|must cha
 _STRUCT = re.compile(r"\bstruct[ \t\n]+(\w+)[ \t\n]*\{")
 _OF_STRUCT = re.compile(r"[&`*]\s*struct[ \t]+(\w+)")
 _MENTION = re.compile(r"""(?:\bcompatible\s{0,9}[=:]\s{0,9}["`']?|["`'])([a-z][a-z0-9_,-]{2,63})(?![\w-])""")
+_SERIALISED = re.compile(r"\bstruct[ \t]+(\w+_ser)\b")
 _NUMBERED = re.compile(r"[-_]v\d+$")
 _ARGUMENT = re.compile(r"^[ \t]*@(\w+)(?:\.\.\.)?:", re.MULTILINE)
 _SENTENCE = re.compile(r"\.(?=\s|$)|\n[ \t]*\n|\Z")
@@ -88,6 +89,7 @@ def read_claims(path: str, shown: str | None = None) -> Claims:
         tuple(struct for each in read for struct in each.structs),
         tuple(claim for each in read for claim in each.claims),
         tuple(mention for each in read for mention in each.mentions),
+        tuple(mention for each in read for mention in each.named),
     )
 
 
@@ -100,8 +102,10 @@ def claims_of(text: str, source: str) -> Claims:
     """The claims in the text of one header."""
     header = Header(text, source)
     claims = [claim for comment in header.comments for claim in _claims(header, comment)]
-    mentions = [mention for comment in header.comments for mention in mentions_of(comment.text, source, header.line(comment.start) - 1)]
-    return Claims((source,), tuple(_macros(header)), tuple(_structs(header)), tuple(claims), tuple(mentions))
+    texts = [(comment.text, source, header.line(comment.start) - 1) for comment in header.comments]
+    mentions = tuple(mention for each in texts for mention in mentions_of(*each))
+    named = tuple(mention for each in texts for mention in structs_named_in(*each))
+    return Claims((source,), tuple(_macros(header)), tuple(_structs(header)), tuple(claims), mentions, named)
 
 
 def mentions_of(text: str, source: str, above: int = 0) -> Iterator[Mention]:
@@ -112,8 +116,16 @@ def mentions_of(text: str, source: str, above: int = 0) -> Iterator[Mention]:
                 yield Mention(found[1], Location(source, line=number))
 
 
-def read_mentions(path: str) -> tuple[Mention, ...]:
-    """The version strings in the documentation at ``path``, a file or a directory. UsageError when there is none."""
+def structs_named_in(text: str, source: str, above: int = 0) -> Iterator[Mention]:
+    """The serialised structs that a text names: ``struct NAME_ser``."""
+    for number, line in enumerate(text.split("\n"), above + 1):
+        for found in _SERIALISED.finditer(line):
+            yield Mention(found[1], Location(source, line=number))
+
+
+def read_texts(path: str) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+    """The version strings, and the serialised structs, that the documentation at ``path`` names, a file or a directory. UsageError when
+    there is none."""
     files = [path] if os.path.isfile(path) else []
     for folder, folders, names in os.walk(path):
         folders.sort()
@@ -122,7 +134,11 @@ def read_mentions(path: str) -> tuple[Mention, ...]:
             raise UsageError(f"{path}: more than {TEXT_FILES_MAX} texts; name a directory below it")
     if not files:
         raise UsageError(f"{path}: no documentation is in there ({', '.join(TEXTS)})")
-    return tuple(mention for file in files for mention in mentions_of(read_file(file, file), file))
+    texts = [(read_file(file, file), file) for file in files]
+    return (
+        tuple(mention for text, file in texts for mention in mentions_of(text, file)),
+        tuple(mention for text, file in texts for mention in structs_named_in(text, file)),
+    )
 
 
 @frozen

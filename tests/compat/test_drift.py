@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from devstate.compat.drift import Picture, common, drift, kernel_doc, strings_of, versions_in_texts
+from devstate.compat.drift import Picture, common, drift, kernel_doc, strings_of, structs_in_texts, versions_in_texts
 from devstate.compat.spelling import spelled
 from devstate.finding import Location
 from devstate.frozen import replace
 from devstate.layout.declared import Declared
 from devstate.layout.model import Environment, Layout
 from devstate.layout.registry import Registry
-from devstate.source.claims import claims_of, mentions_of
+from devstate.source.claims import claims_of, mentions_of, structs_named_in
 from devstate.source.opening import open_layouts
 
 
@@ -73,6 +73,14 @@ def test_versions_in_texts() -> None:
     assert "the text says kho-v3, KHO_FDT_COMPATIBLE is kho-v4" == found[0].message
     assert {"warning"} == {str(each.severity) for each in found}
     assert [("memfd-v2", "the schema memfd-v2")] == strings_of([layout("memfd-v1"), layout("memfd-v2"), layout("kho-block")])
+
+
+def test_structs_in_texts() -> None:
+    """A struct that nothing declares, and that is nearly one that something does; what is like none is somebody else's."""
+    named = structs_named_in("struct luo_session_ser\nstruct luo_sesion_ser\nstruct other_thing_ser", "luo.rst")
+    (found,) = structs_in_texts(named, ["luo_session_ser", "luo_file_ser"])
+    assert ("luo.rst:2:luo_sesion_ser", "warning") == (str(found.location), str(found.severity))
+    assert found.message.endswith("which nothing declares; is luo_session_ser meant?")
 
 
 def test_kernel_doc() -> None:

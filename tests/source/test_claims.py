@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstate.errors import HeaderError, UsageError
-from devstate.source.claims import claims_of, mentions_of, read_claims, read_mentions
+from devstate.source.claims import claims_of, mentions_of, read_claims, read_texts, structs_named_in
 
 TEXT = """\
 /* Header of "a" thing: http://example.org/x */
@@ -91,6 +91,13 @@ def test_mentions() -> None:
     ]
 
 
+def test_structs_that_texts_name() -> None:
+    """Serialised ones only."""
+    text = "see &struct a_ser, `struct b_ser`\nstruct page and a_ser, struct  c_serial, xstruct d_ser"
+    assert [("a_ser", 1), ("b_ser", 1)] == [(each.text, each.place.line) for each in structs_named_in(text, "x")]
+    assert ["alpha_ser", "alpha_ser"] == [each.text for each in FOUND.named]
+
+
 def test_files(tmp_path: Path) -> None:
     """A file knows the macros of those beside it; a directory is all of its headers; documentation is of three kinds."""
     (tmp_path / "a.h").write_text("/** If it is modified, B_COMPATIBLE must be updated. */\nstruct a { u8 x; };\n")
@@ -100,11 +107,12 @@ def test_files(tmp_path: Path) -> None:
     assert ["a", "b"] == [each.name for each in both.structs]
     (tmp_path / "x.rst").write_text('"b-v2"')
     (tmp_path / "x.c").write_text('"b-v3"')
-    assert ["b-v2"] == [each.text for each in read_mentions(str(tmp_path))]
+    (mentions, named) = read_texts(str(tmp_path))
+    assert (["b-v2"], []) == ([each.text for each in mentions], [each.text for each in named])
     with pytest.raises(UsageError):
         read_claims(str(tmp_path / "none"))
     with pytest.raises(UsageError, match="no documentation"):
-        read_mentions(str(tmp_path / "none"))
+        read_texts(str(tmp_path / "none"))
     (tmp_path / "nul.h").write_bytes(b"\0")
     with pytest.raises(HeaderError):
         read_claims(str(tmp_path / "nul.h"))
