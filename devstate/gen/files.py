@@ -39,13 +39,15 @@ def generate(kind: str, layouts: Sequence[Layout]) -> tuple[str, str]:
     """(file name, text) of one kind, for the layouts of a schema. UsageError for a kind that there is not."""
     if kind not in KINDS:
         raise UsageError(f"nothing of the kind {kind!r} is generated; there are {', '.join(KINDS)}")
+    if layouts[0].encoding == "tagged" and kind.startswith("c-"):
+        raise UsageError(f"{layouts[0].name} is a tagged map, which has no form in C: its structs are no bytes")
     name, make = KINDS[kind]
     return name.format(identifier(layouts[0].name)), make(layouts)
 
 
 def generate_all(layouts: Sequence[Layout]) -> dict[str, str]:
-    """Every file of a schema by name. A format without structs has a header and a page only."""
-    kinds = KINDS if layouts[0].structs else ("c-header", "markdown")
+    """Every file of a schema by name. A format without structs has a header and a page only, a tagged map nothing in C."""
+    kinds = ("strategy", "markdown") if layouts[0].encoding == "tagged" else KINDS if layouts[0].structs else ("c-header", "markdown")
     return dict(generate(kind, layouts) for kind in kinds)
 
 

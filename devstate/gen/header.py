@@ -20,7 +20,7 @@
 
 from __future__ import annotations
 
-from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, literal, macro, member
+from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, literal, macro, member, quoted
 from devstate.gen.types import declared, element_type, integer
 from devstate.layout.constraints import leaf
 from devstate.layout.model import ArrayType, IntType, NodeLayout, UnionType
@@ -63,7 +63,7 @@ def _contract(layout: Layout) -> list[str]:
 def _numbers(layout: Layout) -> list[str]:
     prefix, defined = macro(layout.name), []
     if layout.compatible is not None:
-        defined.append((f"{prefix}_COMPATIBLE", f'"{layout.compatible}"'))
+        defined.append((f"{prefix}_COMPATIBLE", quoted(layout.compatible)))
     if layout.version is not None:
         defined.append((f"{prefix}_VERSION", str(layout.version[1])))
     defined += [(f"{prefix}_MAX_{macro(name)}", literal(number)) for name, number in layout.limits]
@@ -140,6 +140,8 @@ def _kernel_doc(layout: Layout, struct: StructLayout) -> Iterator[str]:
 
 def remarks(layout: Layout, struct: StructLayout, field: FieldLayout) -> Iterator[str]:
     """What there is to say about a field, a part at a time."""
+    if field.tag is not None:
+        yield f"tag {field.tag}"
     if field.doc:
         yield field.doc
     if field.unit and field.unit not in field.doc:
@@ -152,6 +154,8 @@ def remarks(layout: Layout, struct: StructLayout, field: FieldLayout) -> Iterato
         yield f"at least {field.minimum}"
     if field.maximum is not None:
         yield f"at most {field.maximum}"
+    if field.optional:
+        yield "may be absent" + ("" if field.default is None else f", which means {field.default}")
     if isinstance(field.type, UnionType) and field.type.tag:
         yield f"which member is alive, @{member(field.type.tag)} says"
     if isinstance(field.type, ArrayType) and field.type.counted_by:
@@ -202,7 +206,7 @@ def _tree(layout: Layout, root: NodeLayout) -> list[str]:
         stack.append((depth, None))
         stack += [(depth + 1, child) for child in reversed(node.children)]
     lines = ["/*", *(f" * {line}".rstrip() for line in drawing), " */"]
-    return [*lines, *(f'#define {name} "{text}"' for name, text in dict(names).items())]
+    return [*lines, *(f"#define {name} {quoted(text)}" for name, text in dict(names).items())]
 
 
 def file_name(layout: Layout) -> str:

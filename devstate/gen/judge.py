@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from devstate.frozen import frozen, replace
-from devstate.gen.names import condition, literal, member, parameters
+from devstate.gen.names import condition, literal, member, parameters, quoted
 from devstate.gen.types import value
 from devstate.layout.constraints import constraints, leaf, span
 from devstate.layout.model import ArrayType, BytesType, FieldLayout, IntType, StructType, UnionType
@@ -141,8 +141,8 @@ class Judge:
         if rule.rule == "text":
             # Padded with NULs, so the last byte tells of nearly all; the exact form looks again.
             return [f"{path}[{kind.size - 1}] != 0" if self.quick else f"!memchr({path}, 0, {kind.size})"], False
-        shown = [(text.rstrip(b"\0").decode().replace("\\", "\\\\").replace('"', '\\"'), len(text)) for text in rule.texts]
-        return [f'memcmp({path}, "{text}", {size})' + (" != 0" if self.quick else "") for text, size in shown], False
+        shown = [(quoted(text.rstrip(b"\0").decode()), len(text)) for text in rule.texts]
+        return [f"memcmp({path}, {text}, {size})" + (" != 0" if self.quick else "") for text, size in shown], False
 
 
 def number_terms(field: FieldLayout, rule: Constraint, number: str) -> tuple[list[str], bool]:

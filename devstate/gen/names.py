@@ -57,6 +57,11 @@ def literal(value: int, size: int = 4, *, signed: bool = False) -> str:
     return f"{shown}ULL" if size == 8 or value > 0xFFFFFFFF else f"{shown}U" if value > 0xFFFF else shown
 
 
+def quoted(text: str) -> str:
+    """A C string. What is no printable ASCII is an octal escape."""
+    return '"' + "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
 def width(line: str) -> int:
     """Columns that a line takes."""
     return len(line.expandtabs(8))

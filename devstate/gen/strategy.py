@@ -77,7 +77,14 @@ def _function(layout: Layout, struct: StructLayout) -> Iterator[str]:
     for field in struct.fields:
         if field.gap:
             continue
-        if isinstance(field.type, ArrayType) and field.type.count is None:
+        if field.optional and layout.encoding == "tagged":
+            yield "    if draw(st.booleans()):"
+            drawn = f"draw({_drawn(layout, struct, field, field.type)})"
+            if isinstance(field.type, ArrayType):
+                counted = field.type if field.type.count is not None else ArrayType(field.type.element, field.type.stride, DRAWN_MAX)
+                drawn = _row(layout, struct, field, counted)
+            yield f'        record["{field.name}"] = {drawn}'
+        elif isinstance(field.type, ArrayType) and field.type.count is None:
             later += list(_flexible(layout, struct, field, field.type))
         elif isinstance(field.type, UnionType):
             later += list(_union(layout, struct, field, field.type))

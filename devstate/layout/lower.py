@@ -23,6 +23,7 @@ from devstate.layout.model import (
     TypeLayout,
     UnionType,
     VersionLayout,
+    walk_types,
 )
 from devstate.schema.aggregates import Array, FlexArray, Struct, Union, bit_shifts
 from devstate.schema.base import Field, Type
@@ -61,6 +62,24 @@ def tree_depth(page_size: int, key_width: int) -> int:
     return -(-key_width // (page_size.bit_length() - 4))
 
 
+def _check_tags(struct: StructLayout, *, tagged: bool) -> None:
+    """Hold the rules of tagged maps: every field has a number of its own, and a type that msgpack has."""
+    seen: set[int] = set()
+    for field in struct.fields:
+        path = f"{struct.name}.{field.name}"
+        if field.gap:
+            continue
+        if (field.tag is not None) != tagged:
+            raise SchemaError("each field of a tagged map has a tag" if tagged else "only fields of a tagged map have tags", path=path)
+        if field.tag is None:
+            continue
+        if field.tag in seen:
+            raise SchemaError(f"the tag {field.tag} stands twice", path=path)
+        if field.target is not None or any(isinstance(kind, UnionType) for kind in walk_types(field.type)):
+            raise SchemaError("a tagged map has no links and no unions: absent fields say the same", path=path)
+        seen.add(field.tag)
+
+
 class _Lowering:
     """One run of :func:`lower`: collects the structs that it meets, innermost first."""
 
@@ -74,6 +93,8 @@ class _Lowering:
         root = self.node(schema.root) if isinstance(schema.root, Node) else self.struct(schema.root, schema.name)
         for struct in schema.also:
             self.struct(struct, schema.name)
+        for layout in self.structs.values():
+            _check_tags(layout, tagged=schema.encoding == "tagged")
         return Layout(
             name=schema.name,
             compatible=schema.compatible,
@@ -96,6 +117,7 @@ class _Lowering:
             limits=tuple((name, evaluate_size(value, self.page_size)) for name, value in schema.limits.items()),
             constants=tuple((name, evaluate_size(value, self.page_size)) for name, value in schema.constants.items()),
             versions=VersionLayout(**vars(schema.versions)),
+            encoding=schema.encoding,
         )
 
     def node(self, node: Node) -> NodeLayout:
@@ -184,6 +206,7 @@ class _Lowering:
             phase=about.phase,
             optional=about.optional,
             default=about.default,
+            tag=about.tag,
         )
 
     def type(self, kind: Type, path: str) -> TypeLayout:

@@ -103,7 +103,7 @@ class FieldLayout:
     """One field. ``size`` is 0 for a flexible array. ``shift``/``width`` locate a bit-field inside the ``type.size`` bytes at ``offset``.
 
     ``names`` are bit names (``kind`` flags) or value names (``kind`` enum); ``must`` is the only value a reader accepts.
-    ``default`` is the value of an optional property that is absent. ``gap`` marks padding that the compiler put in, named ``_pad<offset>``.
+    ``default`` is the value of an optional property that is absent; ``tag`` the number of a field of a tagged map. ``gap`` marks padding that the compiler put in, named ``_pad<offset>``.
     """
 
     name: str
@@ -125,6 +125,7 @@ class FieldLayout:
     optional: bool = False
     gap: bool = False
     default: int | None = None
+    tag: int | None = None
 
     @property
     def known_bits(self) -> int:
@@ -191,7 +192,7 @@ class Layout:
     """One schema in one environment. The fields that are not about bytes are those of devstate.schema.Schema.
 
     ``root`` is the name of a struct in ``structs``, or a NodeLayout. ``limits`` are most that a reader takes; ``constants`` are other
-    numbers that writer and reader must share.
+    numbers that writer and reader must share. ``encoding`` is ``packed``, or ``tagged`` for msgpack maps, where offsets mean nothing.
     """
 
     name: str
@@ -215,6 +216,7 @@ class Layout:
     limits: tuple[tuple[str, int], ...] = ()
     constants: tuple[tuple[str, int], ...] = ()
     versions: VersionLayout = VersionLayout()
+    encoding: str = "packed"
 
     def struct(self, name: str | None = None) -> StructLayout:
         """The struct called ``name``, or the root struct. KeyError when the layout has none of that name."""

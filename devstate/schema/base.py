@@ -21,6 +21,9 @@ PHASES = ("boot", "preserve", "freeze", "serialize", "incoming")
 before the jump, or in the new kernel (which then uses the handed-over memory as live state)."""
 
 
+TAG_MAX = (1 << 16) - 1
+"""Greatest number of a field of a tagged map: more than one format will ever use, three bytes on the wire."""
+
 RESERVED_NAMES = frozenset({"_", "_params", "_layout", "_names"})
 """What construct's context and devstate's records call their own parts; ``_pad<offset>`` is a gap."""
 
@@ -28,8 +31,8 @@ RESERVED_NAMES = frozenset({"_", "_params", "_layout", "_names"})
 class About:
     """Everything about a field but its type: doc text, unit, value range, display hint, write phase, presence.
 
-    ``minimum``/``maximum`` are what the reading kernel accepts; ``optional`` is for devicetree properties that may be absent, which then
-    mean ``default``.
+    ``minimum``/``maximum`` are what the reading kernel accepts; ``optional`` is for devicetree properties, and fields of a tagged map, that
+    may be absent, which then mean ``default``. ``tag`` is the number of a field of a tagged map, 1..TAG_MAX.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class About:
         phase: str | None = None,
         optional: bool = False,
         default: int | None = None,
+        tag: int | None = None,
     ) -> None:
         if hint is not None and hint not in HINTS:
             raise SchemaError(f"unknown display hint {hint!r}; known: {', '.join(HINTS)}")
@@ -50,6 +54,8 @@ class About:
             raise SchemaError(f"unknown write phase {phase!r}; known: {', '.join(PHASES)}")
         if minimum is not None and maximum is not None and minimum > maximum:
             raise SchemaError(f"the range {minimum}..{maximum} is empty")
+        if tag is not None and not 1 <= tag <= TAG_MAX:
+            raise SchemaError(f"a tag is 1..{TAG_MAX}, not {tag}")
         if default is not None and not optional:
             raise SchemaError("only what may be absent has a default")
         self.doc = doc
@@ -60,6 +66,7 @@ class About:
         self.phase = phase
         self.optional = optional
         self.default = default
+        self.tag = tag
 
 
 class Type(construct.Construct):

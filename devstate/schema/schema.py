@@ -16,6 +16,9 @@ from devstate.schema.expression import Size, checked_size
 from devstate.schema.node import Node
 from devstate.schema.versions import Versions
 
+ENCODINGS = ("packed", "tagged")
+"""A record as C has it; or msgpack maps from the numbers of fields (``About(tag=N)``) to values, for control-plane state."""
+
 STATUSES = ("mainline", "posted", "project")
 """In a released kernel; on a mailing list or in a branch; devstate's own design."""
 
@@ -36,6 +39,7 @@ class Schema:
     ``limits``      named limits of the format, numbers or PAGE_SIZE arithmetic
     ``constants``   other numbers that writer and reader must share, such as the depth of a tree
     ``versions``    how a reader decides by the version whether it takes the bytes; equal strings when not said
+    ``encoding``    ``packed``, or ``tagged`` for msgpack maps (docs/tagged.md)
     ``also``        further structs that belong to the format without being reached from the root
     """
 
@@ -62,13 +66,16 @@ class Schema:
         constants: Mapping[str, Size] | None = None,
         versions: Versions | None = None,
         also: tuple[Struct, ...] = (),
+        encoding: str = "packed",
     ) -> None:
         base = name or compatible
         if not base:
             raise SchemaError("a schema has a compatible or a name")
         if status not in STATUSES:
             raise SchemaError(f"unknown status {status!r}; known: {', '.join(STATUSES)}", path=base)
-        if not isinstance(root, Struct | Node):
+        if encoding not in ENCODINGS:
+            raise SchemaError(f"unknown encoding {encoding!r}; known: {', '.join(ENCODINGS)}", path=base)
+        if not isinstance(root, Struct if encoding == "tagged" else Struct | Node):
             raise SchemaError(f"the root is a Struct or a Node, found {type(root).__name__}", path=base)
         if not doc or not source:
             raise SchemaError("a schema says what it is (doc) and where the facts come from (source)", path=base)
@@ -92,3 +99,4 @@ class Schema:
         self.constants = {key: checked_size(value, f"{base}.{key}") for key, value in (constants or {}).items()}
         self.versions = versions or Versions()
         self.also = also
+        self.encoding = encoding

@@ -129,7 +129,7 @@ def prove(schemas: str, where: Path) -> int:
     registry = Registry()
     add_user_schemas(registry, schemas)
     formats = [[registry.layout(name, Environment(size)) for size in PAGE_SIZES] for name in registry.summaries]
-    formats = [layouts for layouts in formats if layouts[0].structs]
+    formats = [layouts for layouts in formats if layouts[0].structs and layouts[0].encoding == "packed"]
     prover = Prover(where, formats)
     for layouts in formats:
         for struct in layouts[0].structs:

@@ -10,6 +10,8 @@ are in the card already: they are handed over so that the new driver knows them,
     | address | mtu | ... | queues --> example_ring[nr_rings]          receive and transmit rings
                           | filters --> chain of example_filter        address, VLAN or flow to a queue
 
+What the administrator has set goes beside it as a tagged map, ``example-network-settings-v1``: a field that a driver does not know is kept.
+
 v2 hands over how received packets are spread over queues (RSS); v1 left that to what the card happened to have.
 """
 
@@ -21,10 +23,12 @@ from devstate.schema import (
     About,
     Array,
     BlockChain,
+    Chars,
     Contiguous,
     Converter,
     Enum,
     Flags,
+    FlexArray,
     MustBeZero,
     Opaque,
     Phys,
@@ -123,6 +127,36 @@ SCHEMAS = [
         **_COMMON,  # type: ignore[arg-type]
     ),
 ]
+
+_vlan_setting = Struct(
+    "example_vlan_setting",
+    "vlan" / U16 * About("its number", tag=1, maximum=4095),
+    "name" / Chars(16) * About("of its interface", tag=2),
+    packed=True,
+    doc="an interface on top of the card",
+)
+
+_settings = Struct(
+    "example_network_settings",
+    "name" / Chars(16) * About("of the interface", tag=1),
+    "alias" / Chars(256) * About("what people call it", tag=2, optional=True),
+    "mtu" / U16 * About("of the link", unit="bytes", tag=3, optional=True, default=1500),
+    "features" / Flags(U64, CHECKSUM=0, SEGMENTATION=1, LARGE_RECEIVE=2) * About("what the card does for the stack", tag=4),
+    "speed" / U32 * About("forced; 0: negotiated", unit="Mbit/s", tag=5, optional=True, default=0),
+    "vlans" / FlexArray(_vlan_setting) * About("interfaces on top", tag=6),
+    packed=True,
+    doc="what the administrator has set",
+)
+
+SCHEMAS.append(
+    Schema(
+        compatible="example-network-settings-v1",
+        doc="what the administrator has set",
+        encoding="tagged",
+        root=_settings,
+        **(_COMMON | {"limits": {}}),  # type: ignore[arg-type]
+    )
+)
 
 CONVERTERS = [
     Converter(

@@ -30,7 +30,7 @@ NAMES = ("example-controller", "example-network", "example-function")
 def test_there_are_three_in_two_versions() -> None:
     """Each replaced by the next."""
     layouts = {name: REGISTRY.layout(name, Environment()) for name in REGISTRY.summaries}
-    assert {f"{name}-v{version}" for name in NAMES for version in (1, 2)} == set(layouts)
+    assert {*(f"{name}-v{version}" for name in NAMES for version in (1, 2)), "example-network-settings-v1"} == set(layouts)
     assert all(f"{name}-v1" == layouts[f"{name}-v2"].replaces for name in NAMES)
 
 
