@@ -69,4 +69,5 @@ def write(report: Report, form: str, name: str, fail_on: Severity) -> None:
 
         text.findings(report.findings, sys.stdout)
         reader = f"kernel {report.kernel}" if report.kernel is not None else "a kernel that knows these formats"
-        print(f"{len(report.findings)} findings; predicted for {reader}: {report.predicted}")
+        count = len(report.findings)
+        print(f"{count} finding{'' if count == 1 else 's'}; predicted for {reader}: {report.predicted}")
