@@ -10,7 +10,8 @@ one that is not given is said.
 
   vtd      RTADDR           root table; bits 11:10: 0 legacy, 1 scalable, 3 all blocked     default: legacy or scalable, by the looks
            IRTA             interrupt table, its size, 32-bit APIC ids (bit 11)             default: no interrupt table is read
-           GSTS             bit 25: interrupts are remapped; bit 31: requests are           default: both
+           GSTS             bits 31, 30, 25: requests are translated, there is a root,      default: all of them
+                            interrupts are remapped
   amd      DEVTAB           device table; bits 8:0: its 4K pages less 1                     default: all that follows in memory
            CONTROL          bit 17 (GAEn): interrupt entries of 128 bits, else of 32;       default: as EFR allows, else 128
                             bit 50 (XTEn): 32-bit APIC ids
@@ -45,6 +46,9 @@ OPTIONS = (
     "rtaddr", "irta", "gsts", "cap", "ecap", "devtab", "control", "efr", "strtab-base", "strtab-base-cfg", "cr0", "idr0", "idr1", "idr5"
 )  # fmt: skip
 """Registers that have an option of their own: --irta V is IRTA=V."""
+
+SHOWN_MAX = 20
+"""Findings below the text form: that there are is what counts there; --verify and --json have all."""
 
 REGISTERS_MAX = 64 << 20
 """Bytes of a file of registers: a truth file with all its mappings has less than 1."""
@@ -84,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     memory = open_memory(arguments, arguments.input)
     given = registers(arguments)
     unit = read_unit(memory, arguments.unit, arguments.root, given, segment=arguments.segment, encryption_bit=arguments.encryption_bit)
-    if not memory.contains(unit.root, 8):
+    if unit.mode != "off" and not memory.contains(unit.root, 8):
         raise NotInMemoryError("the root table is not in the capture", source=memory.source, pa=unit.root)
     if arguments.device is not None or arguments.iova is not None:
         return _translate(unit, arguments)
@@ -102,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
         from devstate.report.text import findings
 
         sys.stdout.writelines(f"{line}\n" for line in lines(unit))
-        findings(found, sys.stdout)
+        findings(found[:SHOWN_MAX], sys.stdout)
+        if len(found) > SHOWN_MAX:
+            print(f"and {len(found) - SHOWN_MAX} more findings; --verify lists them")
     return OK
 
 

@@ -125,6 +125,18 @@ def test_wrong_usage(run: Runner, intel: Path, words: list[str], message: str) -
     assert message in outcome.err
 
 
+def test_the_text_shows_a_few_findings(run: Runner, tmp_path: Path) -> None:
+    """And how many more there are; --verify has all of them."""
+    arena = Arena()
+    root = arena.alloc(4096)
+    arena.write(root, b"".join((0x7000_0000 + (bus << 12) | 1).to_bytes(8, "little") + bytes(8) for bus in range(30)))
+    arena.save(str(tmp_path / "t.core"))
+    words = [tmp_path / "t.core", "--unit", "vtd", "--rtaddr", f"{root:#x}"]
+    lines = run("iommu", *words).lines
+    assert (20, "and 10 more findings; --verify lists them") == (sum("iommu-table-not-in-memory" in line for line in lines), lines[-1])
+    assert 30 == len(run("iommu", *words, "--verify").lines) == len(run("iommu", *words, "--json").json["findings"])
+
+
 def test_one_address(run: Runner, intel: Path, shipped: Path) -> None:
     """Where a device's request goes, to the end of its leaf; 1 when it goes nowhere."""
     base = [intel, "--unit", "vtd", "--root", "0x268c000", "--device"]

@@ -97,6 +97,17 @@ def test_modes_without_tables(bits: int, mode: str, found: list[str]) -> None:
     assert (mode, (), found) == (unit.mode, unit.devices, rules(unit))
 
 
+def test_a_unit_without_a_root() -> None:
+    """RTADDR is 0 then, and what is at 0 is no table. Interrupts may be remapped all the same."""
+    unit = irt(3, REMAPPED, GSTS=1 << 25)
+    assert ("off", (), []) == (unit.mode, unit.devices, rules(unit))
+    assert unit.interrupts is not None and 1 == len(unit.interrupts[0].entries)
+
+
+REMAPPED = (3, 1 | 0x41 << 16 | 0x200 << 32, 0x0010 | 1 << 18)
+"""Entry 3: vector 0x41 to APIC id 2, for 00:02.0 alone."""
+
+
 class Scalable:
     """Function 1f.2 with a PASID directory of 2^(7 + size) entries."""
 

@@ -83,6 +83,11 @@ def _root(kind: str, root: int | None, registers: dict[str, int]) -> int:
 
 
 def _vtd(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
+    if not registers.get("GSTS", vtd.ROOT_SET) & vtd.ROOT_SET:
+        parts.mode = "off"
+        parts.assumed.append("GSTS says that the unit was never given a root table: none is read")
+        parts.interrupts = vtd_interrupts.read_interrupts(reader, registers, parts.assumed)
+        return
     parts.mode = vtd.mode_of(reader, root, registers, parts.assumed)
     found = reader.metered(vtd.read_devices(reader, root, parts.mode), "devices")
     parts.devices = sorted(found, key=lambda device: (device.source_id, device.pasid))

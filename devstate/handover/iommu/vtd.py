@@ -20,6 +20,9 @@ LEGACY, SCALABLE, RESERVED, ABORT = "legacy", "scalable", "reserved", "abort"
 MODES = (LEGACY, SCALABLE, RESERVED, ABORT)
 """What bits 11:10 of RTADDR say. 2 was an extended form that no unit has any more."""
 
+ROOT_SET = 1 << 30
+"""GSTS.RTPS: the unit has taken the address in RTADDR."""
+
 BUSES = FUNCTIONS = 256
 HALF = 128
 """Functions of one context table of scalable mode."""
