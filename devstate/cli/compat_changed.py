@@ -38,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write one report about all files. UsageError outside of a git repository, and for a commit that is not there."""
     from devstate.cli import compat
-    from devstate.cli.command import OK
+    from devstate.cli.command import OK, parse
 
     jobs = [job for job in (_job(path, arguments.since) for path in arguments.file if path.endswith(KINDS)) if job is not None]
     if not jobs:
         return OK
-    rest: dict[str, object] = {"against": [], "window": None, "type": None, "page_size": None, "byte_order": "little", "witness": None}
-    for name, value in {**rest, "new": "changed files", "jobs": jobs}.items():
-        setattr(arguments, name, value)
-    return compat.run(arguments)
+    whole = parse("compat", compat, [])  # what else compat can be told, as it is when nobody says so
+    for name, value in {**vars(arguments), "new": "changed files", "jobs": jobs}.items():
+        setattr(whole, name, value)
+    return compat.run(whole)
 
 
 def _job(path: str, ref: str) -> Job | None:

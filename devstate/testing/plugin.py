@@ -35,9 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("devstate_baselines", "where the baselines are")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -k and -m choose among them
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the tests. pytest.UsageError for a PATH that has no formats."""
-    for path in config.getoption("devstate_baseline") or config.getini("devstate_baseline"):
+    """Add the tests. pytest.UsageError for a PATH that has no formats. What stands in the configuration is for runs over everything: who
+    names tests on the command line gets these and no others."""
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    for path in config.getoption("devstate_baseline") or (config.getini("devstate_baseline") if everything else ()):
         items.extend(_items(session, config, str(path)))
 
 

@@ -172,14 +172,14 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action" / "action.yml").read_te
 def act(repository: Repository, status: int = 0, **given: str) -> tuple[str, dict[str, str], str]:
     """Run the shell steps as a runner does, with the inputs in the environment; annotations, outputs and summary."""
     inputs = {name: str(data.get("default", "")) for name, data in ACTION["inputs"].items()}
-    inputs |= {name.replace("_", "-"): value for name, value in given.items()} | {"install": ""}
+    inputs |= {name.replace("_", "-"): value for name, value in given.items()} | {"install": "none"}
     files = {name: repository.folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for path in files.values():
         path.write_text("")
     said = ""
     for step in ACTION["runs"]["steps"]:
-        condition = re.fullmatch(r"inputs\.([\w-]+) != ''", step.get("if", ""))
-        if "run" not in step or (condition is not None and not inputs[condition[1]]):
+        condition = re.fullmatch(r"inputs\.([\w-]+) != '(\w*)'", step.get("if", ""))
+        if "run" not in step or (condition is not None and inputs[condition[1]] == condition[2]):
             continue
         environment = {key: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda at: inputs[at[1]], text) for key, text in step["env"].items()}
         environment |= {name: str(path) for name, path in files.items()} | {"GITHUB_ACTION_PATH": str(ROOT / "action")}
@@ -198,6 +198,18 @@ def test_the_action_is_of_the_form_that_github_takes() -> None:
         assert f"${{{{ steps.compat.outputs.{name} }}}}" == data["value"]
     for step in ACTION["runs"]["steps"]:
         assert "run" not in step or ("bash" == step["shell"] and "${{" not in step["run"])
+
+
+def test_the_action_installs_its_own_devstate(repository: Repository) -> None:
+    """The one beside it when nothing else is asked for; python is a double that writes down what it is called with."""
+    double, called = repository.folder / "bin" / "python", repository.folder / "called"
+    double.unlink()
+    double.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {shlex.quote(str(called))}\n')
+    double.chmod(0o755)
+    (step,) = [each for each in ACTION["runs"]["steps"] if "pip install" in each.get("run", "")]
+    for given, installed in (("", f"{ROOT}[headers]"), ("devstate==0.1", "devstate==0.1")):
+        repository.run("bash", "-c", step["run"], INSTALL=given, GITHUB_ACTION_PATH=str(ROOT / "action"))
+        assert ["-m", "pip", "install", "--quiet", installed] == called.read_text().splitlines()
 
 
 def test_the_action(repository: Repository) -> None:

@@ -57,6 +57,16 @@ def test_a_project_in_order(project: Project) -> None:
     result.stdout.fnmatch_lines(["mine.py::mine-v1::baseline PASSED*", "mine.py::mine-v1::lint PASSED*"])
 
 
+def test_what_is_chosen(project: Project) -> None:
+    """-k chooses among them; who names a test gets that one, unless the option stands beside it."""
+    project.run("--devstate-baseline", "mine.py", "-k", "lint").assert_outcomes(passed=1, deselected=1)
+    project.pytester.makeini("[pytest]\ndevstate_baseline = mine.py\n")
+    project.pytester.makepyfile(test_one="def test_it(): pass")
+    project.run().assert_outcomes(passed=3)
+    project.run("test_one.py").assert_outcomes(passed=1)
+    project.run("test_one.py", "--devstate-baseline", "mine.py").assert_outcomes(passed=3)
+
+
 def test_a_changed_format(project: Project) -> None:
     """The failure says which field does what, and what to do instead."""
     project.schema.write_text(MINE.replace('"count" / U64', '"extra" / U64 * "e", "count" / U64'))
