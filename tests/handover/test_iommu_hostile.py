@@ -15,7 +15,9 @@ from units import Tables, rules
 
 from devstate.handover.iommu import domains, tables
 from devstate.handover.iommu.model import Unit
+from devstate.handover.iommu.read import read_unit
 from devstate.handover.iommu.tables import ROW
+from devstate.memory.physmem import MemoryRegion, PhysMemory
 
 FUZZ = Path(__file__).resolve().parents[2] / "fuzz"
 sys.path.insert(0, str(FUZZ))
@@ -122,6 +124,37 @@ def test_the_budget_of_walks_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> No
         unit = made.unit("vtd", root, RTADDR=root)
         assert expected == [domain.walk is None for domain in unit.domains]
         assert sum(expected) == rules(unit).count("iommu-domain-budget")
+
+
+def test_the_largest_table_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beyond is said, and not read; a register may claim all 32 bits of a stream id, in a memory of any size."""
+    made = Tables()
+    root = made.page(4)
+    made.words(root + 64 * 127, 9)
+    made.words(root + 64 * 128, 9)
+    for limit, seen in ((128 * 64, [127]), (129 * 64, [127, 128]), (1 << 28, [127, 128])):
+        monkeypatch.setattr(tables, "TABLE_MAX", limit)
+        for bits in (8, 32):
+            unit = made.unit("smmuv3", root, STRTAB_BASE_CFG=bits)
+            assert seen == [device.source_id for device in unit.devices]
+            partial = limit < 1 << 14 or bits == 32
+            assert (["iommu-table-partial"] if partial else []) == rules(unit)
+
+
+def test_registers_that_claim_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than any read may have, of a memory that has more than that."""
+    monkeypatch.setattr(tables, "TABLE_MAX", 1 << 22)
+    huge = PhysMemory([MemoryRegion(0, 1 << 40, Zeros())])
+    for kind, registers in (("smmuv3", {"STRTAB_BASE_CFG": 32}), ("smmuv3", {"STRTAB_BASE_CFG": 1 << 16 | 32}), ("amd", {"DEVTAB": 511})):
+        unit = read_unit(huge, kind, 0, registers)
+        assert () == unit.devices
+
+
+class Zeros:
+    """Any number of zeros, made when they are read."""
+
+    def __getitem__(self, part: slice) -> memoryview:
+        return memoryview(bytes(part.stop - part.start))
 
 
 def test_tables_that_lead_to_themselves() -> None:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 EXTRA = 1 << 23
 """Bytes that count beyond as many as the memory has: 32768 functions may share what is in one small table."""
 
+TABLE_MAX = 1 << 28
+"""Bytes of one table that are read: four million streams, sixty times as many as a PCI segment has. Registers may claim 2^38."""
+
 ROW = 256
 """What one device or interrupt entry counts for, in bytes read: its place among the results is larger than the 4 to 64 bytes of it."""
 
@@ -88,6 +91,8 @@ class Entries:
         import numpy as np
 
         width = 8 if self.size % 8 == 0 else 4
+        if not len(self):
+            return np.empty((0, self.size // width), dtype=f"<u{width}")
         return np.frombuffer(self.data, dtype=f"<u{width}").reshape(len(self), self.size // width)
 
     def address(self, number: int) -> int:
@@ -146,7 +151,7 @@ class TableReader:
         total = count * size
         pieces, index = [], []
         if self._may_read(name, pa, path):
-            for offset, piece in (memory or self.memory).read_present(pa, min(total, self.budget.left + size)):
+            for offset, piece in (memory or self.memory).read_present(pa, min(total, TABLE_MAX, self.budget.left + size)):
                 first, last = -(-offset // size), (offset + len(piece)) // size
                 if first < last:
                     pieces.append(piece[first * size - offset : last * size - offset])
