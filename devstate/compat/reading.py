@@ -85,7 +85,9 @@ def read(layout: Layout, leaf: Leaf, partner: Leaf | None, writer: Bytes, *, new
         return Outcome.OK
     strides = stride_of(layout, leaf.field.type), stride_of(writer.layout, partner.field.type)
     if partner.start == leaf.start and strides[0] != strides[1] and _are_structs(leaf, partner):
-        return _restrided(layout, leaf, writer, strides, newer=newer)
+        counts = length_of(layout, leaf), length_of(writer.layout, partner)
+        lost = None not in counts and counts[0] < counts[1]  # type: ignore[operator]  # both are numbers
+        return Outcome.MISREAD if lost else _restrided(layout, leaf, writer, strides, newer=newer)
     if partner.start == leaf.start and is_longer_or_shorter(layout, leaf, writer.layout, partner):
         return _lengthened(layout, leaf, partner, writer, newer=newer)
     same_place = Outcome.MISREAD if partner.start == leaf.start else Outcome.OK

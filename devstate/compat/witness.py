@@ -32,6 +32,9 @@ ROWS = ("element", "row")
 READERS = 2
 """Records of a row that the reader looks at: the second one shows a wrong stride."""
 
+ROWS_MAX = 64
+"""Records that are written for a reader whose own are larger: beyond that, what it reads may as well be behind the end."""
+
 ARMS_MAX = 16
 """Arms of a union that are written in turn until one shows harm."""
 
@@ -109,7 +112,7 @@ class Reading:
     def write(self, least: int) -> tuple[bytes, list[Cell]]:
         """The bytes: as many records as the reader's look at, and one more."""
         stride, its_stride = self.writer.struct.size, self.reader.struct.size
-        rows = 1 if self.copies == 1 else -(-its_stride * self.copies // max(stride, 1)) + 1
+        rows = 1 if self.copies == 1 else min(-(-its_stride * self.copies // max(stride, 1)) + 1, ROWS_MAX)
         cells: list[Cell] = []
         for row in range(rows):
             copy = None if self.copies == 1 else row
