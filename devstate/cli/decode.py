@@ -54,6 +54,12 @@ def run(args: argparse.Namespace) -> int:
 
     layout, struct = chosen(args)
     data = read_input(args.file)
+    if layout.encoding == "tagged":
+        from devstate.codec.tagged import decode_tagged
+        from devstate.codec.tagged_text import tagged_to_json
+
+        print(json.dumps(tagged_to_json(layout, decode_tagged(layout, data, source=args.file)), indent=2))
+        return 0
     if args.array:
         size = plan_of(layout, struct).size
         if size == 0 or len(data) % size:

@@ -32,7 +32,13 @@ def run(args: argparse.Namespace) -> int:
     layout, struct = chosen(args)
     shown = parsed(read_input(args.file), args.file)
     records = shown if isinstance(shown, list) else [shown]
-    data = b"".join([encode(layout, from_json(layout, each, struct), struct) for each in records])
+    if layout.encoding == "tagged":
+        from devstate.codec.tagged import encode_tagged
+        from devstate.codec.tagged_text import tagged_from_json
+
+        data = encode_tagged(layout, tagged_from_json(layout, shown))
+    else:
+        data = b"".join([encode(layout, from_json(layout, each, struct), struct) for each in records])
     if args.output == "-":
         sys.stdout.buffer.write(data)
         return 0

@@ -187,6 +187,8 @@ def plan_of(layout: Layout, struct: str | None = None) -> Plan:
     if plan is None:
         if len(_PLANS) >= _PLANS_MAX:
             _PLANS.clear()
+        if layout.encoding != "packed":
+            raise UsageError(f"{layout.name} is a {layout.encoding} map, not bytes at offsets (docs/tagged.md)")
         wanted = layout.root if struct is None else struct
         found = [each for each in layout.structs if each.name == wanted]
         if not found:

@@ -47,6 +47,16 @@ def from_json(layout: Layout, shown: Mapping[str, Any], struct: str | None = Non
     return decode(layout, encode(layout, values, struct), struct)
 
 
+def shown_value(layout: Layout, field: FieldLayout, kind: TypeLayout, value: Any) -> Any:
+    """The JSON form of one value of a field."""
+    return _shown(layout, field, kind, value)
+
+
+def value_shown(layout: Layout, field: FieldLayout, kind: TypeLayout, shown: Any) -> Any:
+    """The value behind a JSON form, for encode. EncodeError for what is none."""
+    return _value(layout, field, kind, shown)
+
+
 def _shown(layout: Layout, field: FieldLayout | None, kind: TypeLayout, value: Any) -> Any:
     if isinstance(kind, IntType):
         return value if field is None else _number_shown(field, value)

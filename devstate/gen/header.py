@@ -40,6 +40,7 @@ def header(layouts: Sequence[Layout]) -> str:
         [f"/* SPDX-License-Identifier: {SPDX} */", *_contract(layout)],
         [f"#ifndef {guard}", f"#define {guard}"],
         ['#include "devstate.h"'],
+        _for_one_page_size(layouts),
         for_each_page_size(layouts, _numbers),
     ]
     if isinstance(layout.root, NodeLayout):
@@ -48,6 +49,12 @@ def header(layouts: Sequence[Layout]) -> str:
         blocks.append(_names(layout, struct))
         blocks.append(for_each_page_size(layouts, lambda each, name=struct.name: declaration(each, each.struct(name))))  # type: ignore[misc]
     return joined([*blocks, [f"#endif /* {guard} */"]])
+
+
+def _for_one_page_size(layouts: Sequence[Layout]) -> list[str]:
+    """What refuses another page size, when the layouts are of one."""
+    size = layouts[0].environment.page_size
+    return [f"#if PAGE_SIZE != {size}", f'#error "generated for pages of {size} bytes"', "#endif"] if len(layouts) == 1 else []
 
 
 def _contract(layout: Layout) -> list[str]:

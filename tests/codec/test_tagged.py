@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from devstate.__main__ import main
 from devstate.codec.tagged import DEPTH_MAX, TAGGED_MAX, decode_tagged, encode_tagged
+from devstate.codec.tagged_text import tagged_from_json, tagged_to_json
 from devstate.errors import DecodeError, EncodeError, LimitError, SchemaError, TruncatedError, UsageError
 from devstate.gen.files import generate, generate_all
 from devstate.layout.lower import lower
@@ -68,6 +72,7 @@ def test_there_and_back(values: dict[str, Any], unknown: dict[int, Any]) -> None
     data = encode_tagged(LAYOUT, values)
     later = packed(dict(sorted((msgpack.unpackb(data, strict_map_key=False) | unknown).items())))
     record = decode_tagged(LAYOUT, later)
+    assert record == tagged_from_json(LAYOUT, json.loads(json.dumps(tagged_to_json(LAYOUT, record))))
     assert (unknown, later) == (dict(record.unknown), encode_tagged(LAYOUT, record))
     assert values == {name: [dict(each.values) for each in value] if name == "queues" else value for name, value in record.values.items()}
 
@@ -195,6 +200,37 @@ def test_schemas_that_are_refused(made: Any, text: str) -> None:
     """When they are loaded or lowered."""
     with pytest.raises(SchemaError, match=text):
         lower(made())
+
+
+@pytest.mark.parametrize(
+    ("shown", "path"),
+    [
+        ([], "settings"), ({"name": 5}, "settings.name"), ({"queues": [{"weight": "x"}]}, "settings.queues.weight"),
+        ({"nothing": 1}, "settings.nothing"), ({"unknown": {"x": {"msgpack": "01"}}}, "settings.unknown"),
+        ({"unknown": {"99": {"msgpack": "zz"}}}, "settings.unknown"), ({"unknown": {"99": 1}}, "settings.unknown"),
+    ],
+)  # fmt: skip
+def test_json_that_is_none(shown: Any, path: str) -> None:
+    """With the path."""
+    with pytest.raises(EncodeError) as caught:
+        tagged_from_json(LAYOUT, shown)
+    assert path == caught.value.path
+
+
+def test_the_verbs_take_them(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """decode and encode, of the example's settings: there and back, with a field that is not known."""
+    drivers = str(Path(__file__).parents[2] / "examples" / "drivers")
+    data = packed({1: b"eth0", 4: 1, 6: [{1: 7, 2: b"seven"}], 77: "later"})
+    (tmp_path / "a.bin").write_bytes(data)
+    words = ["--as", "example-network-settings-v1", "--schemas", drivers]
+    assert 0 == main(["decode", *words, str(tmp_path / "a.bin")])
+    shown = capfdbinary.readouterr().out
+    vlans, unknown = [{"vlan": 7, "name": "seven"}], {"77": {"msgpack": "a56c61746572"}}
+    assert {"name": "eth0", "features": ["CHECKSUM"], "vlans": vlans, "unknown": unknown} == json.loads(shown)
+    (tmp_path / "a.json").write_bytes(shown)
+    assert 0 == main(["encode", *words, "-o", str(tmp_path / "b.bin"), str(tmp_path / "a.json")])
+    assert data == (tmp_path / "b.bin").read_bytes()
+    assert 2 == main(["decode", *words, "--array", str(tmp_path / "a.json")])
 
 
 def test_layouts_keep_tags() -> None:

@@ -46,7 +46,7 @@ def test_the_target_of_all_formats(tmp_path: Path) -> None:
     finally:
         del sys.path[:2]
     program = generated.build(tmp_path, "gcc", guided=False)
-    assert 0 == subprocess.run([program, "-runs=8000"], check=False, stdout=subprocess.DEVNULL).returncode
+    assert 0 == subprocess.run([program, "-runs=4000"], check=False, stdout=subprocess.DEVNULL).returncode
 
 
 def test_libfuzzer_takes_it(tmp_path: Path) -> None:
