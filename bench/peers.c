@@ -2,6 +2,7 @@
 /*
  * Peers of the page-table benchmarks, as fast as a C programmer would make them; built by bench/tables.py with -O3 -march=native.
  */
+#include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,17 @@ uint64_t pages_read(const uint64_t *words, uint64_t count)
 	for (int i = 0; i < 32; i++)
 		sum += sums[i];
 	return sum;
+}
+
+/* All words written, one after the other, around the caches: the limit for what makes pages. words is a multiple of 16 bytes. */
+uint64_t pages_written(uint64_t *words, uint64_t count)
+{
+	__m128i value = _mm_set_epi64x(3, 4099), step = _mm_set1_epi64x(8192);
+
+	for (uint64_t n = 0; n + 2 <= count; n += 2, value = _mm_add_epi64(value, step))
+		_mm_stream_si128((__m128i *)(words + n), value);
+	_mm_sfence();
+	return count;
 }
 
 /* A chain of multiplications: what the processor does when memory has no part in it. */

@@ -2,7 +2,7 @@
 """What a second thread gives when page tables of 128 GiB are packed and unpacked, and what it gives this machine at all.
 
 Two threads share the memory: where one already takes what the memory gives, a second one cannot help. So beside the figures stand those
-of two threads that only read the same pages in order, copy them, or read the tree; and of two that compute and touch no memory.
+of two threads that only read the same pages in order, write or copy them, or read the tree; and of two that compute and touch no memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.row import Row, at_least
-from bench.tables import ENTRIES, SHAPES, Tables, memory_of, pages_read, peers, room, tree_read
+from bench.tables import ENTRIES, SHAPES, Tables, memory_of, pages_read, pages_written, peers, room, tree_read
 from bench.timing import interleave
 from devstate.pagetable.pack import pack
 from devstate.pagetable.unpack import unpack
@@ -43,7 +43,7 @@ def run() -> list[Row]:
                 },
                 ROUNDS,
             )
-            for name in ("pack", "unpack", "pages read in order", "memcpy", "tree read", "no memory"):
+            for name in ("pack", "unpack", "pages read in order", "pages written in order", "memcpy", "tree read", "no memory"):
                 ratio = seconds[f"{name} 1"] / seconds[f"{name} 2"]
                 own = name.endswith("pack")
                 rows.append(at_least(f"{shape}: {name}, one thread to two", ratio, "x", MUST if own else None))
@@ -67,6 +67,8 @@ def _machine(tables: Tables, pool: ThreadPoolExecutor, target: object) -> dict[s
     return {
         "pages read in order 1": lambda: pages_read(image),
         "pages read in order 2": both(lambda: pages_read(image[:half]), lambda: pages_read(image[half:])),
+        "pages written in order 1": lambda: pages_written(copy),
+        "pages written in order 2": both(lambda: pages_written(copy[:half]), lambda: pages_written(copy[half:])),
         "memcpy 1": lambda: copy.__setitem__(slice(None), image),
         "memcpy 2": both(
             lambda: copy[:half].__setitem__(slice(None), image[:half]), lambda: copy[half:].__setitem__(slice(None), image[half:])

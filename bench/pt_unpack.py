@@ -58,6 +58,7 @@ def _shape(tables: Tables, target: Words, out: Words, compressed: Words) -> list
         at_most(f"{shape}: unpack into reused memory, to memcpy", seconds["unpack"] / seconds["memcpy"], "x", COPY.get(shape)),
         at_most(f"{shape}: unpack into reused memory", seconds["unpack"] * 1e3, "ms"),
         at_most(f"{shape}: unpack into fresh memory, to memset of such", fresh_ratio, "x", 1.25),
+        at_most(f"{shape}: unpack into fresh memory", seconds["unpack fresh"] * 1e3, "ms"),
     ]
     if zstd is not None:
         rows.append(at_least(f"{shape}: zstd -1 decompressing, to unpack", seconds["zstd -1"] / seconds["unpack"], "x"))

@@ -138,6 +138,7 @@ def peers() -> ctypes.CDLL:
     for name, arguments in {
         "tree_read": [where, word, word, word, word, word],
         "pages_read": [where, word],
+        "pages_written": [where, word],
         "compute": [word],
         "naive_walk": [where, word, word, ctypes.c_int, where, word],
     }.items():
@@ -159,6 +160,11 @@ def pages_read(image: Words) -> int:
     """Read pages one after the other: the limit for what takes tables in the order of their addresses."""
     found: int = peers().pages_read(image.ctypes.data, image.nbytes // 8)
     return found
+
+
+def pages_written(image: Words) -> None:
+    """Write pages one after the other, around the caches: the limit for what makes tables."""
+    peers().pages_written(image.ctypes.data, image.nbytes // 8)
 
 
 def naive_walk(tables: Tables, extents: Words) -> int:

@@ -319,6 +319,27 @@ AVX2 static void copy_avx2(uint8_t *page, const uint8_t *from, bool stream)
 		_mm256_stream_si256((__m256i *)page, load256(from));
 }
 
+AVX2 static void differ_avx2(const uint8_t *const *tables, size_t size, uint64_t *ret)
+{
+	__m256i first[SIDE_BY_SIDE], differ[SIDE_BY_SIDE];
+
+#pragma GCC unroll 4
+	for (size_t n = 0; n < SIDE_BY_SIDE; n++) {
+		first[n] = all_of(load64(tables[n]));
+		differ[n] = _mm256_setzero_si256();
+	}
+	for (size_t at = 0; at < size; at += VECTOR)
+#pragma GCC unroll 4
+		for (size_t n = 0; n < SIDE_BY_SIDE; n++)
+			differ[n] = _mm256_or_si256(differ[n], _mm256_xor_si256(load256(tables[n] + at), first[n]));
+	for (size_t n = 0; n < SIDE_BY_SIDE; n++) {
+		uint64_t lanes[LANES];
+
+		_mm256_storeu_si256((__m256i *)lanes, differ[n]);
+		ret[n] = lanes[0] | lanes[1] | lanes[2] | lanes[3];
+	}
+}
+
 const struct pt_loops pt_loops_avx2 = {
 	.cut = cut_avx2,
 	.pick = pick_avx2,
@@ -329,6 +350,7 @@ const struct pt_loops pt_loops_avx2 = {
 	.expand = expand_avx2,
 	.fill = fill_avx2,
 	.copy = copy_avx2,
+	.differ = differ_avx2,
 };
 
 #endif

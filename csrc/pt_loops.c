@@ -132,6 +132,15 @@ static void copy_portable(uint8_t *page, const uint8_t *from, bool stream)
 	memcpy(page, from, PAGE);
 }
 
+static void differ_portable(const uint8_t *const *tables, size_t size, uint64_t *ret)
+{
+	for (size_t n = 0; n < SIDE_BY_SIDE; n++)
+		ret[n] = 0;
+	for (size_t at = 0; at < size; at += 8)
+		for (size_t n = 0; n < SIDE_BY_SIDE; n++)
+			ret[n] |= load64_le(tables[n] + at) ^ load64_le(tables[n]);
+}
+
 static const struct pt_loops portable = {
 	.cut = cut_portable,
 	.pick = pick_portable,
@@ -142,6 +151,7 @@ static const struct pt_loops portable = {
 	.expand = expand_portable,
 	.fill = fill_portable,
 	.copy = copy_portable,
+	.differ = differ_portable,
 };
 
 const struct pt_loops *pt_loops(void)

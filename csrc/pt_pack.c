@@ -107,7 +107,9 @@ static void list_runs(struct pt_packer *packer, const uint8_t *page, const struc
 /* The same for a page that is like the one before: of words none of which continues a run, and that need no other look. */
 static bool list_apart(struct pt_packer *packer, const uint8_t *page, const uint8_t *ahead, struct runs *runs)
 {
-	if (!packer->apart || !packer->loops->apart(page, step_of(runs->step), ahead, &runs->survey) || runs->survey.zero || runs->survey.twins)
+	struct pt_survey *survey = &runs->survey;
+
+	if (!packer->apart || !packer->loops->apart(page, step_of(runs->step), ahead, survey) || survey->zero || survey->twins)
 		return false;
 	runs->count = WORDS;
 	runs->bases = page;

@@ -138,6 +138,7 @@ struct pt_runs {
  * width; get_lanes: the reverse, rest added, in whole rows of LANES.
  * expand: runs, each a gap of zeros and then base, base + step, ..., to words, which has room for EXPAND_ROOM; zeros up to WORDS.
  * fill: a page of base, base + step, ... copy: a page. These two and get_lanes go around the caches when stream is set.
+ * differ: of each of SIDE_BY_SIDE tables, the bits in which a word differs from its first one; size is a multiple of 32.
  */
 struct pt_loops {
 	void (*cut)(const uint8_t *page, uint64_t step, bool holes, const uint8_t *ahead, struct pt_cut *ret);
@@ -149,7 +150,11 @@ struct pt_loops {
 	void (*expand)(const struct pt_runs *runs, uint64_t *words);
 	void (*fill)(uint8_t *page, uint64_t base, uint64_t step, bool stream);
 	void (*copy)(uint8_t *page, const uint8_t *from, bool stream);
+	void (*differ)(const uint8_t *const *tables, size_t size, uint64_t *ret);
 };
+
+/* Tables that are read at a time, since memory gives four pages in the time of one or two. */
+#define SIDE_BY_SIDE 4
 
 /* What expand() may write to. */
 #define EXPAND_ROOM (WORDS + 4)

@@ -3,8 +3,7 @@
  * The pages that hold the tables of one tree.
  */
 #include "pt.h"
-
-#define PAGE_SHIFT 12
+#include "pt_stream.h"
 
 int pt_root_check(const struct ds_pt_root *root)
 {
@@ -92,7 +91,6 @@ static const uint8_t *enter(struct tables *tables, const struct link *link)
 
 /* So many entries are compared at a time, and so many tables read side by side: memory gives four pages in the time of one or two. */
 #define ALIKE 8
-#define SIDE_BY_SIDE 4
 #define FETCHED 512
 
 /* The bits by which the entries of a table above level 0 are told apart. */
@@ -139,7 +137,7 @@ static bool four_tables(struct tables *tables, const struct place *place, uint32
 static uint32_t find_plain(struct tables *tables, const struct place *place, uint32_t index, uint32_t level)
 {
 	const struct ds_pt_format *format = tables->root->format;
-	uint64_t differ[SIDE_BY_SIDE] = { 0 }, first[SIDE_BY_SIDE], count = pt_table_size(tables->root, level - 1) / 8;
+	uint64_t differ[SIDE_BY_SIDE], first;
 	const uint8_t *four[SIDE_BY_SIDE], *following[SIDE_BY_SIDE];
 	uint32_t below, plain = 0;
 
@@ -149,14 +147,12 @@ static uint32_t find_plain(struct tables *tables, const struct place *place, uin
 		for (size_t at = 0; at < FETCHED; at += 64)
 			for (size_t n = 0; n < SIDE_BY_SIDE; n++)
 				__builtin_prefetch(following[n] + at);
-	for (size_t n = 0; n < SIDE_BY_SIDE; n++)
-		first[n] = load64_le(four[n]);
-	for (size_t at = 0; at < 8 * count; at += 8)
-		for (size_t n = 0; n < SIDE_BY_SIDE; n++)
-			differ[n] |= load64_le(four[n] + at) ^ first[n];
+	pt_loops()->differ(four, pt_table_size(tables->root, level - 1), differ);
 	for (uint32_t n = 0; n < SIDE_BY_SIDE; n++) {
-		enum pt_kind kind = pt_kind(format, first[n], level - 1, &below);
+		enum pt_kind kind;
 
+		first = load64_le(four[n]);
+		kind = pt_kind(format, first, level - 1, &below);
 		plain |= (uint32_t)(kind != PT_TABLE && kind != PT_BAD_TABLE && !(differ[n] & kind_bits(format))) << n;
 	}
 	return plain;

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 GROUP = 4 * CHUNK_PAGES
 """Pages that one call of the core packs: at most 4 MiB of output."""
 
-_FIRST_TABLES = 1024
-"""Tables above the leaf tables that a first walk has room for: 512 GiB in pages of 4K; for more it is done again."""
+_FIRST_TABLES = 1 << 20
+"""Tables that a first walk has room for, which is touched as far as it is used; for more it is done again."""
 
 
 class Listing:
@@ -99,9 +99,9 @@ def tables_listing(table: PageTable, *, partial: bool) -> Listing:
     if top[0] % min(top[1], PAGE) and (root is None or sum(counts)):
         raise EncodeError("a top table that is neither whole pages nor inside one", source=table.memory.source, pa=top[0])
     items = _spread(table, pas, levels)
+    by_level = sort(items)
     if root is None or not in_pages:
-        return Listing(items, sort(items))
-    items.sort()
+        return Listing(items, by_level)
     pages = [count * _pages(table, level) for level, count in enumerate(counts)]
     return Marked(items, (*pages, *[0] * (LEVELS - len(pages))), root, visited)
 
@@ -148,7 +148,7 @@ def _core_tables(
     problems: Any = None
     status = lib.DS_ESPACE
     while status == lib.DS_ESPACE or found.problems.count > found.problems.capacity:
-        size = max(found.listed, _FIRST_TABLES)
+        size = max(found.listed, min(_FIRST_TABLES, root.units))
         pas, levels = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint8)
         found.pas, found.levels, found.capacity = ffi.from_buffer("uint64_t[]", pas), ffi.from_buffer("uint8_t[]", levels), size
         problems = ffi.new("struct ds_problem[]", found.problems.count)

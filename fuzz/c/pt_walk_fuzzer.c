@@ -118,6 +118,24 @@ static void check_walks(const struct ds_memory *memory, const struct ds_pt_root 
 	free(pieces);
 }
 
+/* Each table marks a page at least; all that are marked come in order, in one piece or one by one. */
+static void check_marked(const struct ds_memory *memory, const uint64_t *visited, size_t tables)
+{
+	uint64_t unit = 0, piece = 0, *pages, page;
+	size_t count = ds_pt_marked(memory, visited, &unit, NULL, SIZE_MAX);
+
+	HOLDS(count >= tables);
+	unit = 0;
+	pages = exact(NULL, count * sizeof(*pages));
+	HOLDS(ds_pt_marked(memory, visited, &unit, pages, count) == count);
+	for (size_t n = 0; n < count; n++) {
+		HOLDS(!n || pages[n] > pages[n - 1]);
+		HOLDS(ds_pt_marked(memory, visited, &piece, &page, 1) == 1 && page == pages[n]);
+	}
+	HOLDS(!ds_pt_marked(memory, visited, &piece, &page, 1) && !ds_pt_marked(memory, visited, &piece, &page, 1));
+	free(pages);
+}
+
 static void check_tables(const struct ds_memory *memory, const struct ds_pt_root *root, uint64_t units)
 {
 	struct ds_pt_tables counted = { 0 }, listed = { 0 };
@@ -125,6 +143,7 @@ static void check_tables(const struct ds_memory *memory, const struct ds_pt_root
 
 	HOLDS(ds_pt_tables(memory, root, visited, &counted) == DS_OK);
 	HOLDS(counted.count <= MAX_TABLES);
+	check_marked(memory, visited, counted.count);
 	listed.capacity = counted.count;
 	listed.pas = exact(NULL, counted.count * 8);
 	listed.levels = exact(NULL, counted.count);
