@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 BUILD_INPUTS := pyproject.toml setup.py $(wildcard csrc/*.[ch] csrc/*.py)
-GENERATORS := tools/gen.py tools/formats.py tools/golden.py
+GENERATORS := tools/gen.py tools/formats.py tools/golden.py tools/rules.py
 FUZZ_SECONDS ?= 20
 DEMO := tests/captures/small-7.3.core.zst
 
