@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from devstate.codec.record import Record
     from devstate.fdt.model import Fdt, Node
     from devstate.handover.follow import Follow
-    from devstate.handover.model import Handover, Subtree
+    from devstate.handover.model import Subtree
     from devstate.layout.model import Layout
 
 FOUND_BY = "KHO subtree devstate"
@@ -263,8 +263,3 @@ class _Reader:
         except DevstateError as error:
             self.problem("state-part", str(error), part.path, node.offset)
             part.data = None
-
-
-def is_state(handover: Handover, path: str) -> bool:
-    """Whether the path leads below the subtree ``devstate``, where that was read."""
-    return handover.state is not None and path.strip("/").startswith("devstate/")

@@ -39,6 +39,8 @@ class Choose:
     """``Choose(this.mode, {1: 2, 2: 1})``: a number for a number. One that is not listed cannot be carried."""
 
     def __init__(self, value: object, numbers: Mapping[int, int]) -> None:
+        if not isinstance(numbers, Mapping) or not all(isinstance(each, int) for pair in numbers.items() for each in pair):
+            raise SchemaError("a choice is a number for a number")
         self.value = value
         self.numbers = dict(numbers)
 

@@ -77,6 +77,8 @@ def test_what_is_refused(converter: Converter, message: str) -> None:
         (lambda: Converter("a", "b", up=lambda record: record), "a mapping from fields to values"),
         (lambda: Converter("a", "b", loses="seals"), "loses is a tuple of names"),
         (lambda: Converter("a", "b", one_way="both"), "one_way is up or down"),
+        (lambda: Choose(this.x, {"a": 1}), "a choice is a number for a number"),
+        (lambda: Choose(this.x, [1]), "a choice is a number for a number"),
     ],
 )
 def test_a_closed_language(make: Any, message: str) -> None:
