@@ -70,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to show")
     group.add_argument("--json", action="store_true", help="one JSON document")
     group.add_argument("--no-mappings", action="store_true", help="without the extents of each domain, only their totals")
+    group.add_argument("--parts", metavar="NAME", help="its records of preserved state, as parts of a spec for devstate build")
     group.add_argument("--device", metavar="BDF", type=source, help="show only where --iova of this device goes: 00:04.0, or a stream id")
     group.add_argument("--pasid", metavar="N", type=number, default=0, help="... with this PASID (0)")
     group.add_argument("--iova", metavar="IOVA", type=number, help="... and this address; status 1 when it goes nowhere")
@@ -92,6 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise NotInMemoryError("the root table is not in the capture", source=memory.source, pa=unit.root)
     if arguments.device is not None or arguments.iova is not None:
         return _translate(unit, arguments)
+    if arguments.parts is not None:
+        _parts(unit, arguments.parts)
+        return OK
     found = verify_unit(unit, tables=arguments.verify)
     if arguments.verify:
         _findings(found, as_json=arguments.json)
@@ -148,6 +152,18 @@ def _translate(unit: Unit, arguments: argparse.Namespace) -> int:
     else:
         print(f"{name} {arguments.iova:#x} -> {hit.pa:#x} {hit.access} {hit.size:#x} bytes to the end of the leaf, {kind}")
     return FINDINGS if hit is None else OK
+
+
+def _parts(unit: Unit, name: str) -> None:
+    """Print the records of the unit as parts of a spec."""
+    import re
+
+    from devstate.cli.iommu_parts import parts
+    from devstate.report.json import write
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9,._+-]{0,30}", name):
+        raise UsageError(f"the name of an object is that of a devicetree node, such as dmar0, not {name!r}")
+    write({"parts": parts(unit, name)}, sys.stdout)
 
 
 def _findings(found: tuple[Finding, ...], *, as_json: bool) -> None:

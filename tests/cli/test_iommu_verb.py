@@ -156,6 +156,19 @@ def test_one_address(run: Runner, intel: Path, shipped: Path) -> None:
         assert UNUSABLE == run("iommu", *base, *words).status
 
 
+def test_parts_for_a_build(run: Runner, intel: Path, tmp_path: Path) -> None:
+    """The records of the unit go into a handover, and come out of it as they were."""
+    found = run("iommu", intel, "--unit", "vtd", "--rtaddr", "0x268c000", "--parts", "dmar0").json
+    (tmp_path / "spec.json").write_text(json.dumps({"kernel": "7.3", **found}))
+    outcome = run("build", tmp_path / "spec.json", "-o", tmp_path / "built.core")
+    assert (OK, "") == (outcome.status, outcome.err)
+    for each in found["parts"]:
+        shown = run("decode", tmp_path / "built.core", "--part", each["path"]).json
+        assert each.get("record", each.get("records")) == shown
+    assert [] == [line for line in run("check", tmp_path / "built.core").lines if "iommu-state" in line or "state-" in line]
+    assert UNUSABLE == run("iommu", intel, "--unit", "vtd", "--root", "0x268c000", "--parts", "a/b").status
+
+
 def test_the_python_of_the_page(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """docs/iommu.md's example runs."""
     page = (SCHEMA.parent / "iommu.md").read_text()
