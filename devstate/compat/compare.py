@@ -11,6 +11,7 @@ from devstate.compat.change import Change, Comparison, Guard
 from devstate.compat.draft import Draft, drafts_of_causes, drafts_of_pairs
 from devstate.compat.leaves import count_of, innermost
 from devstate.compat.links import arm_pairs, context_of, target_changes
+from devstate.compat.maps import compare_maps
 from devstate.compat.meanings import numbers
 from devstate.compat.nodes import Nodes
 from devstate.compat.structs import Diff
@@ -68,7 +69,9 @@ class Walk:
     def run(self) -> None:
         """Fill ``drafts``."""
         old, new, guards = self.old.root, self.new.root, (self.root,)
-        if isinstance(old, NodeLayout) and isinstance(new, NodeLayout):
+        if "tagged" in (self.old.encoding, self.new.encoding):
+            compare_maps(self)
+        elif isinstance(old, NodeLayout) and isinstance(new, NodeLayout):
             Nodes(self).run(old, new, guards)
         elif isinstance(old, str) and isinstance(new, str):
             self.push(old, new, "one", guards)

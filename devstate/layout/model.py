@@ -103,7 +103,8 @@ class FieldLayout:
     """One field. ``size`` is 0 for a flexible array. ``shift``/``width`` locate a bit-field inside the ``type.size`` bytes at ``offset``.
 
     ``names`` are bit names (``kind`` flags) or value names (``kind`` enum); ``must`` is the only value a reader accepts.
-    ``default`` is the value of an optional property that is absent; ``tag`` the number of a field of a tagged map. ``gap`` marks padding that the compiler put in, named ``_pad<offset>``.
+    ``default`` is the value of an optional property that is absent; ``tag`` the number of a field of a tagged map. ``gap`` marks padding
+    that the compiler put in, named ``_pad<offset>``.
     """
 
     name: str
