@@ -98,6 +98,15 @@ def test_gcc_and_libclang_agree(tmp_path_factory: pytest.TempPathFactory, text: 
     assert wanted == {each.name: bytes_of(each) for each in from_text.structs if each.name in wanted}
 
 
+@pytest.mark.parametrize("flags", [("-gdwarf-3", "-gstrict-dwarf"), ("-gdwarf-5",)])
+def test_a_bit_field_across_its_unit(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """Packed bit-fields run over the end of their unit: old formats count from its top, so below zero, in a number without a sign."""
+    text = "struct it { int a; int b : 1; int c : 1; int d : 31; long e : 60; } __attribute__((packed)); struct it it;"
+    (it,) = layout(compiled(tmp_path, text, *flags), "it").structs
+    spots = [(field.name, 8 * field.offset + (field.shift or 0), field.width) for field in it.fields]
+    assert [("a", 0, None), ("b", 32, 1), ("c", 33, 1), ("d", 34, 31), ("e", 65, 60)] == spots[:5]
+
+
 def test_units_that_differ(tmp_path: Path) -> None:
     """Two units may define one name; a struct that differs is no answer."""
     one, two = tmp_path / "one.c", tmp_path / "two.c"

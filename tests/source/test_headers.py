@@ -272,6 +272,7 @@ def test_includes_by_name(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('#include "/etc/hostname"\n', "leads out of the source"),
+        ("#include </etc/hostname>\n", "leads out of the source"),
         ('#include "../../etc/passwd.h"\n', "leads out of the source.*--include"),
         ('#include "../../etc/nothing.h"\n', "leads out of the source"),
         ('#define X "/dev/zero"\n#include X\n', "include by macro"),

@@ -13,10 +13,11 @@ from devstate.compat.compare import compare
 from devstate.errors import BtfError, DecodeError, UsageError
 from devstate.frozen import replace
 from devstate.layout.declared import Declared
-from devstate.layout.model import Environment, FieldLayout, StructLayout, UnionType
+from devstate.layout.model import ArrayType, BytesType, Environment, FieldLayout, IntType, StructLayout, UnionType
 from devstate.layout.registry import Registry
 from devstate.source.btf import Btf
 from devstate.source.composite import Composite, Member, ValueType
+from devstate.source.known import informed
 from devstate.source.laying import MAX_NESTING, Laying
 from devstate.source.opening import open_layouts
 
@@ -174,6 +175,54 @@ def test_a_kernel_of_tomorrow(tmp_path: Path) -> None:
     assert ("memfd-v2", 56) == (changed.compatible, changed.struct().size)
     found = compare(REGISTRY.layout("memfd-v2", Environment()), changed).changes
     assert ["memfd_luo_ser.extra"] == [each.subject for each in found]
+
+
+def test_two_versions_of_one_family(tmp_path: Path) -> None:
+    """The newest is laid out as the kernel has it; the older one, which its decoder must know, as it was published."""
+    path = tmp_path / "vmlinux"
+    path.write_bytes(build(b"memfd-v1\0memfd-v2\0", memfd(more=True)))
+    made = {each.name: each for each in opened(path).formats}
+    assert (56, REGISTRY.layout("memfd-v1", Environment())) == (made["memfd-v2"].struct().size, made["memfd-v1"])
+
+
+@pytest.mark.parametrize(("page_size", "entries"), [(16384, 2048), (65536, 8192), (12288, 1536)])
+def test_the_page_size_that_structs_show(tmp_path: Path, page_size: int, entries: int) -> None:
+    """It is believed more than what was asked for; a size that no kernel has is not."""
+    made = memfd()
+    made.struct("kho_radix_node", page_size, [("table", made.array(1, entries), 0)])
+    path = tmp_path / "it.btf"
+    path.write_bytes(made.bytes())
+    assert (page_size if page_size != 12288 else 4096) == opened(path).environment.page_size
+
+
+def test_what_only_names_and_places_say(tmp_path: Path) -> None:
+    """The byte order of a typedef, an open array at the end, char or not, and that a struct must be packed."""
+    made = BtfWriter()
+    u32, char, u8 = made.int("unsigned int", 4), made.int("char", 1, encoding=1), made.int("unsigned char", 1)
+    big, little = made.add(8, "__be32", u32), made.add(8, "__le32", u32)
+    members = [("b", big, 0), ("l", little, 32), ("n", u32, 64), ("c", made.array(char, 4), 96), ("u", made.array(u8, 3), 128)]
+    made.struct("it", 19, [*members, ("tail", made.array(u32, 0), 152)])
+    path = tmp_path / "it.btf"
+    path.write_bytes(made.bytes())
+    (it,) = opened(path, "it").formats[0].structs
+    kinds = {field.name: field.type for field in it.fields}
+    assert [IntType(4, order=order) for order in ("big", "little", "native")] == [kinds[name] for name in ("b", "l", "n")]
+    assert (BytesType(4, text=True), ArrayType(IntType(1), 1, 3), None) == (kinds["c"], kinds["u"], getattr(kinds["tail"], "count", 0))
+    assert (True, True, 1) == (it.flexible, it.packed, it.align)
+
+
+def test_what_a_schema_adds() -> None:
+    """Of the same version everything that it knows, and that bytes are text; of another one only where fields lead."""
+    known = REGISTRY.layout("memfd-v2", Environment())
+    bare = replace(known.struct(), fields=tuple(replace(each, target=None, names=(), must=None, kind="") for each in known.struct().fields))
+    same, other = (informed(bare, known, exact=exact) for exact in (True, False))
+    assert known.struct() == same
+    assert ("vmalloc", ()) == (getattr(other.field("folios").target, "kind", ""), other.field("seals").names)
+    create = REGISTRY.layout("liveupdate-ioctl-create-session", Environment())
+    raw = replace(create.struct().field("name"), type=ArrayType(IntType(1), 1, 64))
+    struct = replace(create.struct(), fields=(raw,))
+    assert BytesType(64, text=True) == informed(struct, create, exact=True).fields[0].type
+    assert raw.type == informed(struct, create, exact=False).fields[0].type
 
 
 @pytest.mark.parametrize("text", [b"memfd-v2x\0", b"xmemfd-v2\0", b"memfd-v\0", b"memfd-v2;\0", b"memfd-v2"])
