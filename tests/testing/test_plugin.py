@@ -15,7 +15,10 @@ SCHEMAS = [Schema(compatible="mine-v1", doc="mine", source="here", status="proje
   root=Struct("mine_ser", "pos" / U64 * "a position", "count" / U64 * "how many"))]
 """
 
-INSTALLED = any(each.name == "devstate" for each in importlib.metadata.entry_points(group="pytest11"))
+INSTALLED = any(
+    each.name == "devstate" and each.group == "pytest11" for found in importlib.metadata.distributions() for each in found.entry_points
+)
+"""Whether pytest loads the plugin by itself; it looks at all distributions, also at two of one name."""
 
 
 class Project:
