@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from devstate.cli.iommu_document import document
@@ -57,6 +58,13 @@ def test_devices_and_groups(shipped: Path, name: str) -> None:
     assert all(len(each) == 1 for each in tags.values())
     if kind == SECOND_STAGE:
         assert len(tags) == len(unit.domains) == len({tag for each in tags.values() for tag in each})
+
+
+@EACH
+def test_the_document_keeps_to_its_schema(shipped: Path, name: str) -> None:
+    """docs/iommu.schema.json."""
+    schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "iommu.schema.json").read_text())
+    jsonschema.validate(document(machine(shipped, name)[1], ()), schema)
 
 
 @EACH
