@@ -215,6 +215,22 @@ struct guest_memfd_luo_ser { u64 b; } __packed;
     }
 
 
+def test_a_comment_decides(tmp_path: Path) -> None:
+    """What a comment says counts more than words, and more than the file; a version that is nowhere decides nothing."""
+    (tmp_path / "a.h").write_text('#define AAA_COMPATIBLE "aaa-v1"\n#define BBB_COMPATIBLE "bbb-v1"\n', encoding="utf-8")
+    text = """#define CCC_COMPATIBLE "ccc-v1"
+/* If this structure is modified, BBB_COMPATIBLE must be updated. */
+struct aaa_it { int x; };
+/** struct c - if this structure is modified, `DDD_COMPATIBLE` must be updated. */
+struct aaa_other { int x; };
+"""
+    (tmp_path / "b.h").write_text(text, encoding="utf-8")
+    made = by_name(opened(tmp_path))
+    assert {"aaa-v1": [], "bbb-v1": ["aaa_it"], "ccc-v1": ["aaa_other"]} == {
+        name: [each.name for each in layout.structs] for name, layout in made.items()
+    }
+
+
 def test_composite_strings(tmp_path: Path) -> None:
     """A string that macros put together is one version."""
     text = '#define PART_COMPAT_STR "vmalloc-v1"\n#define MEMFD_LUO_FH_COMPATIBLE "memfd-v2" ";" PART_COMPAT_STR\nstruct memfd_luo_ser { unsigned long a; };\n'  # noqa: E501
