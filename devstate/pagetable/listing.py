@@ -112,10 +112,12 @@ def _pages(table: PageTable, level: int) -> int:
 
 
 def _spread(table: PageTable, pas: Items, levels: numpy.typing.NDArray[numpy.uint8]) -> Items:
-    """Tables as items, one for each of their pages."""
+    """Tables as items, one for each of their pages, where ``pas`` was."""
     import numpy as np
 
-    first = pas // np.uint64(PAGE) * np.uint64(PAGE) | levels
+    first = pas
+    first &= ~np.uint64(PAGE - 1)
+    first |= levels
     pages, top_pages = _pages(table, 0), _pages(table, table.top_level)
     if pages == top_pages == 1:
         return first

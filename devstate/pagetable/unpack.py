@@ -225,8 +225,8 @@ class _Unpacking:
     def _take(self, batch: Batch) -> None:
         """Put the pages of chunks that were found into the target; those that come in another order than they were written are left out."""
         first = 0
+        self.chain = crc32c(b"".join([header.crc.to_bytes(4, "little") for _, header in batch.headers]), self.chain)
         for index, (at, header) in enumerate(batch.headers):
-            self.chain = crc32c(header.crc.to_bytes(4, "little"), self.chain)
             if header.number == self.number:
                 self.number += 1
                 continue
