@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.row import Row
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_BENCHMARKS = {"__init__", "costs", "pt_peers", "row", "run", "tables", "timing"}
+NOT_BENCHMARKS = {"__init__", "costs", "markdown", "pt_peers", "row", "run", "tables", "timing"}
 
 GROUPS = {
     "read": ("startup", "inspect", "records", "fdt", "radix", "folios"),
@@ -37,12 +37,9 @@ def run(name: str) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row], *, markdown: bool = False) -> str:
+def table(rows: list[Row]) -> str:
     """The rows for people."""
     cells = [("figure", "value", "must", "aim", ""), *(_cells(row) for row in rows)]
-    if markdown:
-        cells[1:1] = [("---",) * 5]
-        return "\n".join(f"| {' | '.join(line)} |" for line in cells)
     widths = [max(len(line[column]) for line in cells) for column in range(5)]
     left = ["<", ">", ">", ">", "<"]
     lines = (zip(line, left, widths, strict=True) for line in cells)
@@ -59,7 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join([*available(), *GROUPS])}")
     parser.add_argument("--all", action="store_true", help="every benchmark")
-    parser.add_argument("--markdown", action="store_true", help="print tables as docs/benchmarks.md has them")
     options = parser.parse_args(arguments)
     names = available() if options.all else options.names
     if not names or not {*names} <= {*available(), *GROUPS}:
@@ -70,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in names:
         rows = run(name)
         (out / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
-        print(f"\n{name}\n{table(rows, markdown=options.markdown)}", flush=True)
+        print(f"\n{name}\n{table(rows)}", flush=True)
         missed |= not all(row["ok"] for row in rows)
     return int(missed)
 
