@@ -12,10 +12,10 @@ a form of its own: they move as whole pages (see devstate-interrupts-v1). LPI ta
                                    └─> gic_its_translation[event id] (8 bytes), 2^(size + 1) of them, at a multiple of 256
     GITS_BASER of collections ─> gic_its_collection[] (8 bytes), ends with one that is not valid
     GICR_PROPBASER            ─> gic_lpi_config[LPI - 8192] (1 byte)
-    GICR_PENDBASER            ─> gic_lpi_pending: one bit an LPI, bit 8192 first in use; 64K at a multiple of 64K
+    GICR_PENDBASER            ─> gic_lpi_pending[] (8 bytes): one bit an LPI, bit 8192 first in use; at a multiple of 64K
 """
 
-from devstate.schema import U8, U64, About, Bits, FlexArray, Reaction, Schema, Struct
+from devstate.schema import U8, U64, About, Bits, Reaction, Schema, Struct
 
 _ZERO = About("reserved: 0", maximum=0)
 
@@ -69,9 +69,9 @@ gic_lpi_config = Struct(
 
 gic_lpi_pending = Struct(
     "gic_lpi_pending",
-    "words" / FlexArray(U64) * About("bit n of the area: LPI n is pending; the first 1024 bytes are the implementation's", hint="hex"),
+    "bits" / U64 * About("bit m of word n: LPI 64n + m is pending; the first 128 words are the implementation's", hint="hex"),
     packed=True,
-    doc="the LPIs that wait for one redistributor",
+    doc="64 of the LPIs that wait for one redistributor",
 )
 
 

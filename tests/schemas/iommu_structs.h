@@ -128,7 +128,7 @@ struct gic_its_translation { u64 collection:16, lpi:32, next:16; } PACKED;
 #elif defined(FORM_gic_lpi_config)
 struct gic_lpi_config { u8 enabled:1, ones:1, priority:6; } PACKED;
 #elif defined(FORM_gic_lpi_pending)
-struct gic_lpi_pending { u64 words[0]; } PACKED;
+struct gic_lpi_pending { u64 bits; } PACKED;
 #endif
 
 /* ------------------------------------------------------------------ PCI, 82093AA */
