@@ -127,9 +127,9 @@ class Judge:
         number = value(place.path, field, kind) if isinstance(kind, IntType) else ""
         terms, either = self.text_terms(rule, place.path, kind) if isinstance(kind, BytesType) else number_terms(field, rule, number)
         if self.quick:
-            joint = " | " if either else " & "
-            single = terms[0] if "=" in terms[0] or ">" in terms[0].replace("->", "") or "<" in terms[0] else f"({terms[0]}) != 0"
-            return condition(place.indent, [joint.join(f"({term})" for term in terms) if len(terms) > 1 else single], "", "bad |= ", ";")
+            compared = any(sign in terms[0].replace("->", "") for sign in ("==", "!=", "<", ">"))
+            parts = [f"({term})" for term in terms] if len(terms) > 1 else [terms[0] if compared else f"({terms[0]}) != 0"]
+            return condition(place.indent, parts, "|" if either else "&", "bad |= ", ";")
         given = ["fault", f"DEVSTATE_{rule.rule.upper()}", place.spot, f"(u64){number}" if number else "0", f'"{place.name}"']
         return [
             *condition(place.indent, terms, "||" if either else "&&", "if (", ")"),

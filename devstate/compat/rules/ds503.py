@@ -50,7 +50,7 @@ def lint(layout: Layout) -> Iterator[Finding]:
 
 def uncounted(layout: Layout) -> Iterator[Finding]:
     """Flexible arrays that no field counts: a reader can only guess where they end."""
-    for struct in layout.structs:
+    for struct in layout.structs if layout.encoding == "packed" else ():  # an array in a tagged map has its own count
         for field in struct.fields:
             if isinstance(field.type, ArrayType) and field.type.count is None and field.type.counted_by is None:
                 subject = f"{struct.name}.{field.name}"
