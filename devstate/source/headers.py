@@ -61,6 +61,8 @@ def read_headers(
         for each in find_files(path):
             name = each if shown is None else os.path.normpath(os.path.join(shown, os.path.relpath(each, path)))
             text = read_file(each, name)
+            if {'"', "\n"} & {*each}:
+                raise UsageError(f"{name!r}: no include can name a path with quotes or line ends in it")
             files.append(SourceFile(os.path.realpath(each), name, text, includes.scan(each, name, text)))
         macros = [_macros(each) for each in files]
         answer = _compile(files, macros, [SHIMS, folder], environment, defines)
@@ -104,9 +106,15 @@ def _compile(
         asked.append({"path": each.path, "macros": wanted, "style": style})
     request = {"files": asked, "includes": folders, "arguments": arguments, "skip": SHIMS}
     worker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clang_worker.py")
+    environ = {name: value for name, value in os.environ.items() if not name.endswith(("CPATH", "INCLUDE_PATH"))}
     try:
         done = subprocess.run(
-            [sys.executable, "-P", worker], input=json.dumps(request).encode(), capture_output=True, timeout=SECONDS_MAX, check=False
+            [sys.executable, "-P", worker],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=SECONDS_MAX,
+            check=False,
+            env=environ,
         )
     except subprocess.TimeoutExpired as error:
         raise LimitError("the compiler does not come to an end", source=files[0].shown, expected=f"at most {SECONDS_MAX} s") from error

@@ -110,8 +110,10 @@ def _open_path(path: str, environment: Environment, asked: Asked) -> Declared:
         return _headers(path, environment, asked)
     if path.endswith(".py"):
         return open_schemas(path, environment)
-    if path.endswith((".h", ".c")):
+    if path.endswith((".h", ".c", ".i")):
         return _headers(path, environment, asked)
+    if path.endswith((".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".C", ".H")):
+        raise UsageError(f"{path}: C++ is not read from its source; compile it with -g and name the object file")
     try:
         with open(path, "rb") as file:
             head = file.read(4)

@@ -323,6 +323,24 @@ def test_no_libclang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         opened(write(tmp_path, CARD))
 
 
+def test_no_directory_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that compilers take includes from are not for this one."""
+    write(tmp_path, "struct more { int x; };\n", "more/more.h")
+    for name in ("CPATH", "C_INCLUDE_PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "more"))
+    with pytest.raises(HeaderError, match="incomplete type 'struct more'"):
+        opened(write(tmp_path, "#include <more.h>\nstruct it { struct more m; };\n", "it/it.h"))
+
+
+def test_other_languages_and_names(tmp_path: Path) -> None:
+    """C++ is not read, and that is said; preprocessed C is; a path that no include can name is refused."""
+    with pytest.raises(UsageError, match="compile it with -g"):
+        opened(write(tmp_path, "struct it { int x; };\n", "it.cc"))
+    assert ["it"] == [each.name for each in only(write(tmp_path, '# 1 "it.c"\nstruct it { int x; };\n', "it.i")).structs]
+    with pytest.raises(UsageError, match="quotes"):
+        opened(write(tmp_path, "struct it { int x; };\n", 'i"t.h'))
+
+
 def test_a_directory_without_headers(tmp_path: Path) -> None:
     """Said plainly."""
     with pytest.raises(UsageError, match="no C header"):
