@@ -45,21 +45,25 @@ class Output:
         """Write what comes next. EncodeError when the memory is too small."""
         if self._file is not None:
             self._file.write(data)
-        elif self.size + len(data) > len(self._view):
-            raise EncodeError("an output that is too small", expected=f"more than {len(self._view)} bytes")
-        else:
-            self._view[self.size : self.size + len(data)] = data
-        self.size += len(data)
+            self.size += len(data)
+        elif (place := self.claim(len(data))) is not None:
+            place[:] = data
 
     def room(self, size: int) -> memoryview | None:
-        """Memory for what comes next, for :meth:`took`; None when there is no memory of this size."""
+        """Memory for what comes next, to be claimed as far as it was used; None when there is no memory of this size."""
         if self._file is not None or self.size + size > len(self._view):
             return None
         return self._view[self.size : self.size + size]
 
-    def took(self, size: int) -> None:
-        """So much was written into the room."""
+    def claim(self, size: int) -> memoryview | None:
+        """Memory for so much of what comes next, to be written at any time; None for a file. EncodeError when the memory is too small."""
+        if self._file is not None:
+            return None
+        place = self.room(size)
+        if place is None:
+            raise EncodeError("an output that is too small", expected=f"more than {len(self._view)} bytes")
         self.size += size
+        return place
 
 
 class Packer:
@@ -84,7 +88,7 @@ class Packer:
                 if room is None:
                     output.put(made)
                 else:
-                    output.took(len(made))
+                    output.claim(len(made))
         else:
             self._take_turns(output)
         return self._chain
@@ -119,8 +123,12 @@ class Packer:
                     following.put(False)
                     return
                 self._chain = chain_on(self._chain, made)
-                output.put(made)
+                place = output.claim(len(made))
+                if place is None:
+                    output.put(made)
                 following.put(True)
+                if place is not None:
+                    _copy(place, made)
         except BaseException as error:
             failed.append(error)
             following.put(False)
@@ -165,6 +173,13 @@ class Packer:
         """The pages of a group as memory that the core can see."""
         pas = (items // PAGE * PAGE).tolist()
         return PhysMemory([MemoryRegion(pa, PAGE, memoryview(self._page(pa))) for pa in pas], source=self.memory.source)
+
+
+def _copy(place: memoryview, made: memoryview) -> None:
+    """With the GIL released, so that others pack meanwhile."""
+    import numpy as np
+
+    np.copyto(np.frombuffer(place, dtype=np.uint8), np.frombuffer(made, dtype=np.uint8))
 
 
 def chain_on(chain: int, chunks: memoryview) -> int:
