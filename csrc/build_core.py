@@ -27,6 +27,11 @@ def sources() -> list[str]:
     return sorted(f"csrc/{name}" for name in os.listdir(os.path.join(ROOT, "csrc")) if name.endswith(".c"))
 
 
+def headers() -> list[str]:
+    """The C headers, relative to the root of the project: the core is built again when one changes."""
+    return sorted(f"csrc/{name}" for name in os.listdir(os.path.join(ROOT, "csrc")) if name.endswith(".h"))
+
+
 def status_table(header: str) -> list[tuple[str, int, str]]:
     """(name, value, text) of every line of ``DS_STATUS_TABLE``."""
     found = re.findall(r'^\tX\((DS_\w+), (-?\d+), "([^"]*)"\)', header, re.MULTILINE)
@@ -61,7 +66,7 @@ def make_builder() -> FFI:
         '#include "devstate_core.h"',
         sources=sources(),
         include_dirs=["csrc"],
-        depends=[HEADER, "csrc/internal.h", "csrc/radix.h", "csrc/pt.h", "csrc/pt_formats.gen.h"],
+        depends=headers(),
         define_macros=[("Py_LIMITED_API", "0x030b0000"), *([("DS_PORTABLE", "1")] if switched_on("DEVSTATE_PORTABLE") else [])],
         extra_compile_args=FLAGS + sanitize,
         extra_link_args=[flag for flag in sanitize if flag.startswith("-fsanitize")],
