@@ -215,7 +215,14 @@ def shape_of(layout: Layout, leaf: Leaf) -> Shape:
             return ("bits", field.width, signed)
         return (*element_shape(layout, IntType(field.width // 8, signed)), "", (), 1)
     pointer = field.target is not None and field.target.kind == "kernel"
+    if is_float(field):
+        return ("float", layout.size_of(innermost(field.type)), "", inner_counts(field.type)[:-1], count_of(field.type))
     return (*element_shape(layout, field.type), "pointer" if pointer else "", inner_counts(field.type), length_of(layout, leaf))
+
+
+def is_float(field: FieldLayout) -> bool:
+    """Whether a field is a floating-point number, which a layout has as bytes."""
+    return field.hint == "float" and isinstance(innermost(field.type), BytesType)
 
 
 def inner_counts(kind: TypeLayout) -> tuple[int | None, ...]:
@@ -233,6 +240,8 @@ def inner_counts(kind: TypeLayout) -> tuple[int | None, ...]:
 def shapes_of(layout: Layout, leaf: Leaf, other: Layout, its: Leaf) -> tuple[Shape, Shape]:
     """The shapes of two leaves. Where one is an integer, a union that is nothing but such integers is one too."""
     one, two = shape_of(layout, leaf), shape_of(other, its)
+    if "enum" in (leaf.field.kind, its.field.kind):  # the compiler chooses a sign for an enum, by all its values
+        one, two = _unsigned(one), _unsigned(two)
     if (one[0] == "union") == (two[0] == "union"):
         return one, two
     kinds = [plain(innermost(each.field.type)) for each in (leaf, its)]
@@ -243,6 +252,13 @@ def shapes_of(layout: Layout, leaf: Leaf, other: Layout, its: Leaf) -> tuple[Sha
         *two[-3:-1],
         count_of(its.field.type),
     )
+
+
+def _unsigned(shape: Shape) -> Shape:
+    """A shape of integers or bits without what it says of the sign."""
+    if shape[0] == "bits":
+        return shape[:2]
+    return ("byte", *shape[4:]) if shape[:2] == ("int", 1) else (*shape[:2], False, *shape[3:]) if shape[0] == "int" else shape
 
 
 def plain(kind: TypeLayout) -> TypeLayout:

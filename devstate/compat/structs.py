@@ -135,7 +135,8 @@ class Diff:
             return ("inner", self.inner_of[old.path]) if old.path in self.inner_of else ("union", ())
         if is_longer_or_shorter(self.old_layout, old, self.new_layout, new):
             return "length", ()
-        return ("resized" if shapes[0][0] == shapes[1][0] == "int" and sizes[0] != sizes[1] else "retyped"), ()
+        same = shapes[0][0] == shapes[1][0] and shapes[0][0] in ("int", "float")
+        return ("resized" if same and sizes[0] != sizes[1] else "retyped"), ()
 
     def find_unpaired(self) -> None:
         """Causes in leaves that only one version has."""

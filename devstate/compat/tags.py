@@ -83,7 +83,8 @@ class Tags:
             known = self.named(field, self.find(other, cell)[0])
         if known is None:
             known = self.number(cell)
-        return self.fitting(known, cell, self.find(other, cell)[1])
+        partner, kind = self.find(other, cell)
+        return self.fitting(known, cell, None if "enum" in (field.kind, partner.kind if partner is not None else "") else kind)
 
     def text(self, cell: Cell) -> bytes:
         """Bytes: the version where it is carried, a word in text, tags in the rest."""

@@ -175,6 +175,9 @@ def _judged(cell: Cell, source: tuple[Cell, object] | None, data: bytes, cells: 
         return (Outcome.OK, Read(cell.path, None, shown)) if harmless else (
             Outcome.MISREAD, Read(cell.path, None, shown, stands_for(cell, cells))
         )  # fmt: skip
+    if "enum" in (cell.field.kind, source[0].field.kind) and isinstance(got, int) and isinstance(source[1], int):
+        got &= (1 << _width(cell)) - 1  # its sign is the compiler's choice
+        source = source[0], source[1] & ((1 << _width(source[0])) - 1)
     same = got == source[1] and meaning(cell, got) == meaning(source[0], source[1])
     if isinstance(got, bytes) and isinstance(source[1], bytes) and len(got) > len(source[1]):
         rest = got[len(source[1]) :]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from devstate.compat.leaves import innermost
+from devstate.compat.leaves import innermost, is_float
 from devstate.layout.model import ArrayType, BytesType, IntType, StructType, UnionType
 
 TYPE_CHECKING = False
@@ -38,6 +38,8 @@ def field_text(field: FieldLayout, at: int) -> str:
     if field.width is not None:
         return f"{field.width} bits at {at}.{field.shift}"
     pointer = field.target is not None and field.target.kind == "kernel"
+    if is_float(field):
+        return f"{'float' if field.size == 4 else 'double' if field.size == 8 else f'float of {field.size} bytes'} at {at}"
     return f"{'kernel pointer' if pointer else type_text(field.type)} at {at}"
 
 

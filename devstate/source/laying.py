@@ -182,7 +182,9 @@ class Laying:
         for dim in kind.dims:
             size *= dim or 0
         about = "enum" if kind.kind == "enum" else ""
-        return FieldLayout(member.name, member.bit_offset // 8, size, made, member.doc, kind=about, names=kind.names, target=target)
+        hint = "float" if kind.kind == "float" else None
+        at = member.bit_offset // 8
+        return FieldLayout(member.name, at, size, made, member.doc, kind=about, names=kind.names, target=target, hint=hint)
 
     def bits(self, member: Member, room: int) -> FieldLayout:
         """A bit-field in its storage unit: that of its type where it fits, else the fewest bytes around it."""

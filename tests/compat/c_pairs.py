@@ -124,6 +124,8 @@ PAIRS: list[tuple[str, str, str, str, str]] = [
     ("enum-alias", "enum e_N { A_N, B_N }; struct S { enum e_N e; };", "enum e_N { A_N, B_N, ALSO_B_N = B_N }; struct S { enum e_N e; };", OK, OK),
     ("enum-storage", "enum e_N { A_N = 1 }; struct S { enum e_N e; int a; };", "enum e_N { A_N = 1, B_N = 0x100000000 }; struct S { enum e_N e; int a; };", M, M),
     ("enum-to-int", "enum e_N { A_N, B_N }; struct S { enum e_N e; };", "struct S { unsigned e; };", OK, OK),
+    ("enum-negative", "enum e_N { A_N, B_N }; struct S { enum e_N e; };", "enum e_N { M_N = -1, A_N, B_N }; struct S { enum e_N e; };", OK, R),
+    ("enum-to-signed-int", "enum e_N { A_N, B_N }; struct S { enum e_N e; };", "struct S { int e; };", OK, OK),
     ("enum-other", "enum e_N { A_N, B_N }; struct S { enum e_N e; };", "enum f_N { A2_N, B2_N }; struct S { enum f_N e; };", OK, OK),
     # unions
     ("union-arm-wider", "union u_N { int a; }; struct S { union u_N u; };", "union u_N { int a; long b; }; struct S { union u_N u; };", S, M),
@@ -166,6 +168,10 @@ PAIRS: list[tuple[str, str, str, str, str]] = [
     ("empty", "struct S { };", "struct S { int a; };", S, OK),
     ("float-to-int", "struct S { float a; };", "struct S { int a; };", M, M),
     ("double-to-u64", "struct S { double a; };", "struct S { u64 a; };", M, M),
+    ("float-to-double-at-end", "struct S { int b; float a; };", "struct S { int b; double a; };", S, M),
+    ("only-float-to-double", "struct S { float a; };", "struct S { double a; };", M, M),
+    ("floats-longer", "struct S { int b; float a[2]; };", "struct S { int b; float a[4]; };", S, M),
+    ("float-to-bytes", "struct S { float a; };", "struct S { u8 a[4]; };", M, M),
     ("float-to-double", "struct S { float a; int b; };", "struct S { double a; int b; };", M, M),
 ]  # fmt: skip
 
