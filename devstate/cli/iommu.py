@@ -12,7 +12,7 @@ one that is not given is said.
            IRTA             interrupt table, its size, 32-bit APIC ids (bit 11)             default: no interrupt table is read
            GSTS             bits 31, 30, 25: requests are translated, there is a root,      default: all of them
                             interrupts are remapped
-  amd      DEVTAB           device table; bits 8:0: its 4K pages less 1                     default: all that follows in memory
+  amd      DEVTAB           device table; bits 8:0: its 4K pages less 1                     default: as far as it looks like one
            CONTROL          bit 17 (GAEn): interrupt entries of 128 bits, else of 32;       default: as EFR allows, else 128
                             bit 50 (XTEn): 32-bit APIC ids
            EFR              bit 7: entries of 128 bits are possible

@@ -185,6 +185,22 @@ def test_the_size_of_the_device_table(pages: int, count: int) -> None:
     assert [("pass-through", count)] == [(run.translation, run.count) for run in unit.runs]
 
 
+@pytest.mark.parametrize(
+    ("after", "count"),
+    [((0, 0, 0, 0), 256), ((0x7F454C46,), 256), ((1 << 63 | 1,), 256), ((V | 1 << 4,), 256), ((V,), 384), ((V | TV, 0, 1, 0), 384)],
+)
+def test_the_size_of_the_device_table_by_its_looks(after: tuple[int, ...], count: int) -> None:
+    """Without DEVTAB it ends at a page of zeros, or where an entry could not be one."""
+    tables = Tables()
+    root = tables.page(3)
+    for entry in range(256):
+        tables.words(root + 32 * entry, V | TV)
+    tables.words(root + 8192 + 32 * 7, *after)
+    unit = tables.unit("amd", root)
+    assert count == sum(run.count for run in unit.runs)
+    assert f"a device table of {count} entries" in unit.assumed[0]
+
+
 def interrupts(*entries: tuple[int, int, int], length: int = 9, control: int = GA, **registers: int) -> Unit:
     """Two devices that share an interrupt table of 2^length entries: (byte offset, low, high)."""
     tables = Tables()

@@ -25,23 +25,36 @@ ENTRY_SIZE = 32
 SOURCES = 1 << 16
 """Entries of the largest device table: one for each bus, device and function."""
 
+PAGE = 4096
+ODD = 0x1F << 2 | 1 << 63
+"""Bits of the first word that are 0 in every entry."""
+
 PATH = "device table"
 
 
 def device_entries(reader: TableReader, root: int, registers: dict[str, int], assumed: list[str]) -> Entries:
     """The device table, as long as DEVTAB says."""
-    count = SOURCES
     if "DEVTAB" in registers:
-        count = ((registers["DEVTAB"] & 0x1FF) + 1) * 4096 // ENTRY_SIZE
+        count = ((registers["DEVTAB"] & 0x1FF) + 1) * PAGE // ENTRY_SIZE
     else:
-        assumed.append("DEVTAB is not given: the device table is as long as what follows the root in memory, 65536 entries at most")
-        room = 0
-        for offset, view in reader.memory.read_present(root, SOURCES * ENTRY_SIZE):
-            if offset != room:
-                break
-            room += len(view)
-        count = max(room // ENTRY_SIZE, 1)
+        count = _guessed_pages(reader, root) * PAGE // ENTRY_SIZE
+        assumed.append(f"DEVTAB is not given: a device table of {count} entries, by the looks of what follows the root")
     return reader.entries("amd-device-entry", root, count, PATH)
+
+
+def _guessed_pages(reader: TableReader, root: int) -> int:
+    """Pages from the root on that could be of a device table: not all zero, and each entry zero, or valid with zeros where they must be."""
+    import numpy as np
+
+    memory, pages = reader.memory, 0
+    while pages < SOURCES * ENTRY_SIZE // PAGE and memory.contains(root + pages * PAGE, PAGE):
+        words = np.frombuffer(memory.read(root + pages * PAGE, PAGE), dtype="<u8").reshape(-1, ENTRY_SIZE // 8)
+        used = (words != 0).any(axis=1)
+        wrong = used & (((words[:, 0] & np.uint64(ODD)) != 0) | (((words[:, 0] & np.uint64(1)) == 0) & (words[:, 0] != 0)))
+        if pages and (not used.any() or wrong.any()):
+            break
+        pages += 1
+    return max(pages, 1)
 
 
 def read_devices(reader: TableReader, entries: Entries) -> Iterator[Device]:
