@@ -28,6 +28,7 @@ def document(unit: Unit, found: Sequence[Finding], *, mappings: bool = True) -> 
         "unit": unit.kind,
         "mode": unit.mode,
         "root_table_pa": address(unit.root),
+        **{name: shown(value) for name, value in unit.geometry},
         "segment": unit.segment,
         "registers": {name: f"{value:#x}" for name, value in unit.registers},
         "assumed": list(unit.assumed),

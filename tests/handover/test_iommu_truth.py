@@ -96,6 +96,8 @@ def test_the_unit(any_captures: Path, name: str) -> None:
     found = document(unit_of(any_captures, name), ())
     assert (said["mode"], said["root_table_pa"], []) == (found["mode"], found["root_table_pa"], found["assumed"])
     assert said["registers"] == found["registers"]
+    for key in ("device_table_bytes", "strtab_log2size"):
+        assert said.get(key) == found.get(key)
 
 
 @EACH

@@ -32,14 +32,13 @@ ODD = 0x1F << 2 | 1 << 63
 PATH = "device table"
 
 
-def device_entries(reader: TableReader, root: int, registers: dict[str, int], assumed: list[str]) -> Entries:
-    """The device table, as long as DEVTAB says."""
+def entry_count(reader: TableReader, root: int, registers: dict[str, int], assumed: list[str]) -> int:
+    """Entries of the device table, as DEVTAB says."""
     if "DEVTAB" in registers:
-        count = ((registers["DEVTAB"] & 0x1FF) + 1) * PAGE // ENTRY_SIZE
-    else:
-        count = _guessed_pages(reader, root) * PAGE // ENTRY_SIZE
-        assumed.append(f"DEVTAB is not given: a device table of {count} entries, by the looks of what follows the root")
-    return reader.entries("amd-device-entry", root, count, PATH)
+        return ((registers["DEVTAB"] & 0x1FF) + 1) * PAGE // ENTRY_SIZE
+    count = _guessed_pages(reader, root) * PAGE // ENTRY_SIZE
+    assumed.append(f"DEVTAB is not given: a device table of {count} entries, by the looks of what follows the root")
+    return count
 
 
 def _guessed_pages(reader: TableReader, root: int) -> int:

@@ -133,13 +133,15 @@ class UnitTable:
 class Unit:
     """One IOMMU in the memory ``source``. ``registers``: the values that were given, by name.
 
-    ``assumed``: what was taken for granted in place of others. ``interrupts`` is None where the unit does not remap interrupts by tables
-    that are known. ``tables``: every table of the unit that was read, by address; page tables are not among them.
+    ``geometry``: of the root table, where it has one size or another. ``assumed``: what was taken for granted in place of registers.
+    ``interrupts`` is None where the unit does not remap interrupts by tables that are known. ``tables``: every table of the unit that was
+    read, by address; page tables are not among them.
     """
 
     source: str
     kind: str
     mode: str
+    geometry: Details
     root: int
     segment: int
     registers: tuple[tuple[str, int], ...]

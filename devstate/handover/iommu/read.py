@@ -13,7 +13,7 @@ from devstate.layout.registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devstate.handover.iommu.model import Device, InterruptTable, Run
+    from devstate.handover.iommu.model import Details, Device, InterruptTable, Run
     from devstate.memory import PhysMemory
 
 ROOT_MASK = {"vtd": ~0xFFF, "amd": (1 << 52) - 4096, "smmuv3": (1 << 52) - 64}
@@ -28,6 +28,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self.mode = ""
+        self.geometry: Details = ()
         self.devices: list[Device] = []
         self.runs: list[Run] = []
         self.interrupts: tuple[InterruptTable, ...] | None = None
@@ -60,7 +61,7 @@ def read_unit(
     domains = read_domains(reader, parts.devices, walks=walks)
     tables = sorted(reader.tables.values(), key=lambda table: table.pa)
     return Unit(
-        memory.source, kind, parts.mode, root, segment, tuple(values.items()), tuple(parts.assumed), tuple(parts.devices),
+        memory.source, kind, parts.mode, parts.geometry, root, segment, tuple(values.items()), tuple(parts.assumed), tuple(parts.devices),
         tuple(parts.runs), domains, parts.interrupts, tuple(tables), tuple(reader.findings),
     )  # fmt: skip
 
@@ -95,7 +96,9 @@ def _vtd(reader: TableReader, root: int, registers: dict[str, int], parts: _Part
 
 
 def _amd(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
-    entries = amd.device_entries(reader, root, registers, parts.assumed)
+    count = amd.entry_count(reader, root, registers, parts.assumed)
+    parts.geometry = (("device_table_bytes", count * amd.ENTRY_SIZE),)
+    entries = reader.entries("amd-device-entry", root, count, amd.PATH)
     parts.devices = list(reader.metered(amd.read_devices(reader, entries), "devices"))
     parts.runs = amd.read_runs(entries)
     parts.interrupts = amd_interrupts.read_interrupts(reader, entries, registers, parts.assumed)
@@ -105,6 +108,7 @@ def _amd(reader: TableReader, root: int, registers: dict[str, int], parts: _Part
 
 def _smmuv3(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
     form = smmu.form_of(reader, root, registers, parts.assumed)
+    parts.geometry = (("strtab_log2size", form[1]),)
     parts.mode = f"stream table 2-level split {form[2]}" if form[0] == smmu.TWO_LEVELS else "stream table linear"
     for base, entries in smmu.stream_tables(reader, root, form):
         parts.devices += reader.metered(smmu.read_devices(reader, base, entries), "devices")
