@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from devstate.compat.leaves import shapes_of
-from devstate.compat.words import are_alike
+from devstate.compat.words import are_alike, union_of
 from devstate.frozen import frozen
 
 TYPE_CHECKING = False
@@ -53,8 +53,22 @@ def match(old_layout: Layout, old: Leaves, new_layout: Layout, new: Leaves) -> M
     for step in (_by_place, _by_regrouping, _by_neighbours):
         if len(partner) < len(old.leaves) and len(partner) < len(new.leaves):
             partner |= step(old, new, partner, same)
+    _part_arms(old, new, partner)
     pairs = tuple([(leaf, partner[leaf.path]) for leaf in old.leaves if leaf.path in partner])
     return Match(pairs, _unpaired(old.leaves, partner), _unpaired(new.leaves, {leaf.path: leaf for _, leaf in pairs}))
+
+
+def _part_arms(old: Leaves, new: Leaves, partner: Pairing) -> None:
+    """Take those apart of which one is a union that took in what stood beside it: ``int a; int b;`` as ``union { int a; int b; }``."""
+    alone = [{leaf.field.name for leaf in side} for side in _both_unpaired(old, new, partner)]
+    for leaf in old.leaves:
+        other = partner.get(leaf.path)
+        unions = None if other is None else (union_of(leaf.field.type), union_of(other.field.type))
+        if unions is None or (unions[0] is None) == (unions[1] is None):
+            continue
+        arms = {arm.name for union in unions if union is not None for arm in union.arms}
+        if arms & alone[0 if unions[0] is None else 1]:
+            del partner[leaf.path]
 
 
 def _unpaired(leaves: Iterable[Leaf], partner: Pairing) -> tuple[Leaf, ...]:

@@ -137,6 +137,8 @@ PAIRS: list[tuple[str, str, str, str, str]] = [
     ("union-arm-retyped", "union u_N { int a; char b; }; struct S { union u_N u; };", "union u_N { unsigned a; char b; }; struct S { union u_N u; };", M, M),
     ("union-moves-others", "union u_N { int a; }; struct S { union u_N u; int z; };", "union u_N { int a; long b; }; struct S { union u_N u; int z; };", S, M),
     ("union-anonymous-same", "struct S { union { int a; char b; }; };", "struct S { union { int a; char b; }; };", OK, OK),
+    ("members-to-union", "struct S { int a; int b; };", "struct S { union { int a; int b; }; };", M, M),
+    ("union-to-members", "struct S { union { int a; int b; }; };", "struct S { int a; int b; };", M, M),
     ("struct-to-union", "struct i_N { int a; int b; }; struct S { struct i_N i; };", "union i_N { int a; int b; }; struct S { union i_N i; };", M, M),
     # bit-fields
     ("bits-wider", "struct S { u32 a:3, b:5; };", "struct S { u32 a:4, b:5; };", M, M),
