@@ -2,7 +2,8 @@
 """The tutorial is run: every file is written, every edit made, every command gives what stands below it, in the order of the page.
 
 A fence is ``python PATH``, ``c PATH`` or ``json PATH`` (a file), ``diff PATH`` (lines that go, lines that come in their place), or
-``console``: ``$ command`` and its output. A line of three dots stands for any lines; ``[status N]`` for an exit status other than 0.
+``console``: ``$ command`` and its output. A line of three dots stands for any lines; ``[status N]`` for an exit status other than 0, which
+dots do not hide.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def edit(path: Path, text: str) -> None:
 
 def matches(expected: str, found: str) -> bool:
     """Whether the output is as the page says."""
-    pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line) + "\n" for line in expected.splitlines())
+    pattern = "".join(r"(?:(?!\[status ).*\n)*" if line == "..." else re.escape(line) + "\n" for line in expected.splitlines())
     return re.fullmatch(pattern, found) is not None
 
 
@@ -94,4 +95,5 @@ def test_the_tutorial(tmp_path: Path) -> None:
 def test_matching() -> None:
     """Dots stand for any lines, nothing else for any."""
     assert matches("a\n...\nc\n", "a\nb\nb\nc\n") and matches("...\n", "") and matches("", "")
+    assert matches("...\n[status 1]\n", "a\n[status 1]\n") and not matches("...\n", "a\n[status 1]\n")
     assert not matches("a\n...\nc\n", "a\nb\n") and not matches("", "a\n") and not matches("a.c\n", "abc\n")
