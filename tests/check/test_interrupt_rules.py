@@ -50,7 +50,7 @@ def parts_of() -> Parts:
 
 
 def judged(iommu: Parts | None = None, vectors: list[dict[str, Any]] | None = None, lpis: list[dict[str, Any]] | None = None,
-           memory: bool = True) -> list[tuple[str, str]]:  # fmt: skip
+           memory: bool = True, name: bytes = b"vm0") -> list[tuple[str, str]]:  # fmt: skip
     """(rule, path) of what check says of a handover with these objects."""
     parts: list[PartSpec] = []
 
@@ -65,7 +65,7 @@ def judged(iommu: Parts | None = None, vectors: list[dict[str, Any]] | None = No
         add("iommu/dmar0", "iommu-unit-v1", iommu["state"][0], arrays)
     if vectors is not None:
         counts = dict.fromkeys(("pins", "affinities", "masks", "routes", "irqfds", "posted", "flags", "vm"), 0)
-        head = {"name": b"vm0".ljust(64, b"\0"), "vectors": len(vectors)} | counts
+        head = {"name": name.ljust(64, b"\0"), "vectors": len(vectors)} | counts
         add("interrupts/vm0", "interrupts-v1", head, {"vectors": ("ds_msi_vector", vectors)})
     if lpis is not None:
         head = dict.fromkeys(("base", "typer", "cbaser", "creadr", "propbaser", "ctlr", "iidr", "areas", "flags", "padding"), 0)
@@ -105,15 +105,21 @@ def test_records_of_a_unit_that_do_not_hold() -> None:
 @pytest.mark.parametrize(
     ("vectors", "paths"),
     [
-        ([], ["unit 0, entry 3"]),
+        ([], []),
         ([VECTOR, vector(1, 0x10, 3)], ["vm0: vector 1 of 0000:00:02.0"]),
         ([vector(0, 0x18, 3)], ["vm0: vector 0 of 0000:00:03.0"]),
-        ([VECTOR | {"unit": 1}], ["vm0: vector 0 of 0000:00:02.0", "unit 0, entry 3"]),
+        ([VECTOR | {"unit": 1}], ["vm0: vector 0 of 0000:00:02.0"]),
     ],
 )
 def test_interrupts_that_lead_nowhere(vectors: list[dict[str, Any]], paths: list[str]) -> None:
     """Claimed twice, another's, by nobody, of no unit."""
     assert [("interrupt-claims", f"devstate/interrupts: {path}") for path in paths] == judged(parts_of(), vectors)
+
+
+def test_entries_of_nobody() -> None:
+    """Said where the host's own interrupts are there, so that every entry has an owner among them."""
+    assert [("interrupt-claims", "devstate/interrupts: unit 0, entry 3")] == judged(parts_of(), [], name=b"")
+    assert [] == judged(parts_of(), [VECTOR], name=b"")
 
 
 def test_lpis_that_are_mapped_twice() -> None:

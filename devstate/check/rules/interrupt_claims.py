@@ -2,7 +2,7 @@
 """An interrupt does not lead to a live entry of its own.
 
 What       A vector, a pin, a posted interrupt or a route of preserved interrupts leads to an entry that is not there, not live, another's,
-           or claimed twice; or a live entry of a preserved unit is claimed by nobody.
+           or claimed twice; or, where the host's own interrupts are preserved too, a live entry is claimed by nobody.
 Why        The device raises an interrupt that the unit refuses, or that reaches the wrong vector: a guest waits for ever, or is disturbed.
 Example    Vector 3 of 00:04.0 leads to entry 23, which 00:05.0 alone may use.
 Instead    Keep the remapping tables in place, and describe each vector by the entry that its message leads to.
@@ -37,7 +37,8 @@ def check(context: Context) -> Iterator[Finding]:
     known = [unit for unit in units if unit is not None]
     if len(known) != len(units) or not objects:
         return  # what a number stands for is not known
-    for found in verify_interrupts([interrupts for _, interrupts in objects], known):
+    complete = any(not interrupts.name for _, interrupts in objects)  # the host's own are there too
+    for found in verify_interrupts([interrupts for _, interrupts in objects], known, complete=complete):
         pa = objects[0][0].pa if found.location.pa is None else found.location.pa
         severity = min(found.severity, RULE.severity)
         yield RULE.finding(
