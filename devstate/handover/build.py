@@ -85,7 +85,7 @@ def build(spec: Spec, arena: Arena | None = None, registry: Registry | None = No
     root, target = _root(layout)
     check_spec(spec)
     arena = arena or Arena(page_size=spec.page_size, byteorder=spec.byte_order)
-    room = Room(arena, spec.page_size, lowest_order(target, environment), spec.pins)
+    room = Room(arena, spec.page_size, lowest_order(target, environment), spec.pins, hollow=spec.hollow)
     links = Links(spec, room, registry, environment)
     fdt_pa = room.take("kho", spec.page_size)
     nodes = _clients(links, root.children[0])

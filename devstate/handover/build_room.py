@@ -7,6 +7,7 @@ What is preserved is noted as the blocks that a kernel would preserve it as.
 from __future__ import annotations
 
 from devstate.errors import EncodeError
+from devstate.memory.physmem import ADDRESS_END
 from devstate.pagetable.radix import Run, cut
 
 TYPE_CHECKING = False
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 class Room:
     """Memory by the names of places (``devstate.handover.spec``). ``placed`` is where each came to be, ``preserved`` the blocks.
 
-    ``lowest`` is the order of the smallest block that the memory map can hold.
+    ``lowest`` is the order of the smallest block that the memory map can hold; ``hollow``: contents at given addresses get no bytes.
     """
 
-    __slots__ = ("_pins", "_shared", "_slab", "arena", "lowest", "page", "placed", "preserved")
+    __slots__ = ("_pins", "_shared", "_slab", "arena", "hollow", "lowest", "page", "placed", "preserved")
 
-    def __init__(self, arena: Arena, page: int, lowest: int, pins: Mapping[str, int]) -> None:
+    def __init__(self, arena: Arena, page: int, lowest: int, pins: Mapping[str, int], *, hollow: bool = False) -> None:
         self.arena = arena
+        self.hollow = hollow
         self.page = page
         self.lowest = lowest
         self.placed: dict[str, int] = {}
@@ -45,7 +47,7 @@ class Room:
     def apart(self, place: str, size: int) -> int:
         """The same with a page of nobody's on both sides, unless it is pinned: a region comes from early boot, and so do its neighbours."""
         if place in self._pins:
-            return self.take(place, size)
+            return self._reserved(place, size) if self.hollow else self.take(place, size)
         self.arena.alloc()
         pa = self.take(place, size)
         self.arena.alloc()
@@ -61,11 +63,29 @@ class Room:
 
     def fixed(self, place: str, pa: int, count: int, order: int) -> None:
         """The same at an address that is part of what is built."""
+        size = (self.page << order) * count
         try:
-            self.arena.alloc((self.page << order) * count, align=self.page << order, at=pa)
+            if self.hollow and pa % (self.page << order) == 0 and pa + size <= ADDRESS_END:
+                self.arena.reserve(pa, size)
+            else:
+                self.arena.alloc(size, align=self.page << order, at=pa)
         except EncodeError as error:
             raise error.at(path=place) from None
         self.preserved.append(Run(pa, count, order))
+
+    def _reserved(self, place: str, size: int) -> int:
+        """A pinned region without bytes."""
+        unit = self.page << self.lowest
+        pa = self.placed[place] = self._pins[place]
+        size = -(-size // unit) * unit
+        if pa % unit or pa + size > ADDRESS_END:
+            raise EncodeError("pinned address", pa=pa, path=place, expected=f"a multiple of {unit:#x} below 2^64")
+        try:
+            self.arena.reserve(pa, size)
+        except EncodeError as error:
+            raise error.at(path=place) from None
+        self.preserved += cut([(pa, size)], self.page)
+        return pa
 
     def put(self, place: str, data: bytes, size: int | None = None, order: int | None = None) -> int:
         """Preserved memory of ``size`` bytes (what it takes, by default), or a block of ``order``, with ``data`` at its start."""

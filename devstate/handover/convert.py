@@ -81,8 +81,10 @@ def carry_out(conversion: Conversion) -> Built:
         arena.alloc(region.size, at=region.start)
     built = build(replace(spec, preserved=kept.runs), arena, handover.registry)
     contents = content_edges(handover) if spec.forms.luo is not None else kept.regions
-    for region in [*others, *present(handover.memory, contents)]:
+    for region in others:
         arena.write(region.start, handover.memory.read(region.start, region.size))
+    for region in present(handover.memory, contents):
+        arena.back(region.start, handover.memory.read(region.start, region.size))
     return built
 
 

@@ -44,8 +44,10 @@ def rebuild(handover: Handover) -> Built:
     for region in state:
         arena.alloc(region.size, at=region.start)
     built = build(spec, arena, handover.registry)
-    for region in [*state, *present(memory, content_edges(handover))]:
+    for region in state:
         arena.write(region.start, memory.read(region.start, region.size))
+    for region in present(memory, content_edges(handover)):
+        arena.back(region.start, memory.read(region.start, region.size))
     return built
 
 
@@ -68,6 +70,10 @@ def spec_of(handover: Handover) -> Spec:
         metadata.previous_release if metadata is not None else None,
     )
     lists = [file.pages for file in handover.files if file.pages is not None and file.pages.blocks]
+    order, most = max((each.order for each in lists), default=0), handover.environment.page_size.bit_length() - 4
+    if order > most:
+        message = "blocks of a folio array that no kernel makes"
+        raise EncodeError(message, source=handover.source, expected=f"at most order {most}", found=order)
     per_list = max([*(each.lengths[0] for each in lists if len(each.lengths) > 1), places.per_chunk or 0])
     own = [each for each in handover.subtrees if each.name not in (MEMBLOCK, LUO, METADATA)]
     return Spec(
@@ -82,11 +88,12 @@ def spec_of(handover: Handover) -> Spec:
         tuple(handover.scratch or ()),
         _per_block(handover),
         per_list or None,
-        max((each.order for each in lists), default=0),
+        order,
         tuple(_client(handover, each) for each in own),
         tuple(each.name for each in handover.subtrees),
         preserved=places.blocks,
         pins=_pins(handover) | places.pins,
+        hollow=True,
     )
 
 

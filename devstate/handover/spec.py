@@ -171,7 +171,8 @@ class Spec:
     ``subtree_order`` names clients that come first in the root, in this order. ``per_block`` and ``per_list`` are the most entries in a
     block of a chain and in a page of a page list (None: what fits), ``list_order`` is the order of the blocks of folio arrays.
     ``preserved`` are blocks that are preserved beside what is built. ``parts`` and ``guests`` make the subtree ``devstate``. ``renamed``
-    takes kernel 7.4's name for scratch in the entry.
+    takes kernel 7.4's name for scratch in the entry. ``hollow``: contents (folios at given addresses, pinned regions) get no bytes; whoever
+    has them puts them there (``Arena.back``).
     """
 
     forms: Forms
@@ -194,6 +195,7 @@ class Spec:
     parts: tuple[PartSpec, ...] = ()
     guests: tuple[GuestSpec, ...] = ()
     pins: Mapping[str, int] = NO_PINS
+    hollow: bool = False
 
 
 def forms_of(registry: Registry, release: str) -> Forms:

@@ -95,6 +95,12 @@ class Arena:
         """Keep the pages of ``size`` bytes at ``pa`` from being given out: no RAM, or somebody else's. They stay absent."""
         self._take(pa, size + -(pa + size) % self.page_size)
 
+    def back(self, pa: int, data: bytes | bytearray | memoryview) -> None:
+        """Give ``data``, whole pages, to reserved pages: these are present then."""
+        self._back(pa, pa + len(data))
+        self._present.add(pa, pa + len(data))
+        self.write(pa, data)
+
     def write(self, pa: int, data: bytes | bytearray | memoryview) -> None:
         """Put ``data`` at ``pa``, inside what was allocated; it may run over allocations that are neighbours."""
         view = memoryview(data).cast("B") if isinstance(data, memoryview) else memoryview(data)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from devstate.check.run import check
 from devstate.codec.encode import encode
-from devstate.errors import EncodeError, UsageError
+from devstate.errors import DevstateError, EncodeError, UsageError
 from devstate.fdt.model import Fdt
 from devstate.fdt.model import Node as Tree
 from devstate.fdt.writer import write
@@ -21,14 +21,16 @@ from devstate.handover.build import Built, build
 from devstate.handover.convert import carry_out, convert
 from devstate.handover.convert_room import window
 from devstate.handover.model import Handover
+from devstate.handover.mutate import damaged, mutate
 from devstate.handover.open import open_handover, open_memory
 from devstate.handover.rebuild import rebuild, spec_of
-from devstate.handover.spec import FileSpec, FlbSpec, Forms, SessionSpec, Spec, SubtreeSpec, forms_of
+from devstate.handover.spec import FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of
 from devstate.layout.compiling import compile_schemas
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
 from devstate.memory.open import open_input
+from devstate.memory.physmem import PhysMemory
 from devstate.pagetable.radix import Run
 from devstate.schema import U8, U16, Converter, Node, Schema, Struct
 from tests.handover.builders import KERNELS, POSTED
@@ -258,6 +260,39 @@ def test_a_client_whose_struct_is_known() -> None:
     assert () == conversion.dropped
     made = opened(carry_out(conversion)).subtree("pstore-kho")
     assert made is not None and blob == bytes(made.blob or b"")[: len(blob)]
+
+
+def test_sizes_that_are_only_claimed() -> None:
+    """A region of a PiB, of which a few pages are there, takes no PiB: what a capture lacks gets no bytes."""
+    built = build(Spec(NEWEST, regions=(RegionSpec("trace", 1 << 16, b"trace"),), pins={"memblock/trace": 1 << 40}))
+    subtree = opened(built).subtree("memblock")
+    assert subtree is not None and subtree.pa is not None and subtree.fdt is not None
+    size = subtree.fdt.root.children[0].property("size")
+    assert size is not None and size.offset is not None
+    built.arena.write(subtree.pa + size.offset, (1 << 50).to_bytes(8, "little"))
+    handover = opened(built)
+    assert 1 << 50 == handover.regions[0].size
+    made = carry_out(convert(handover, KERNELS[3]))
+    other = opened(made)
+    assert 1 << 50 == other.regions[0].size and other.memory is not None
+    assert b"trace" == bytes(other.memory.read(other.regions[0].start, 5)) and other.memory.size < 1 << 25
+
+
+def test_damaged_in_any_way() -> None:
+    """A handover with any one field changed is converted, or refused with an error of ours."""
+    built = build(replace(able(FULL), scratch=SCRATCH))
+    whole = opened(built)
+    done = 0
+    for seed in range(150):
+        memory = PhysMemory(damaged(whole, mutate(whole, seed, 1)), source="damaged", byteorder="little", page_size=4096)
+        try:
+            handover = open_memory(memory, fdt=built.fdt_pa, scratch=built.scratch)
+            for kernel in (KERNELS[6], KERNELS[2]):
+                carry_out(convert(handover, kernel))
+            done += 1
+        except DevstateError:
+            continue
+    assert 10 < done < 140
 
 
 def test_posted_forms_of_files() -> None:

@@ -152,3 +152,15 @@ def test_equals_a_set_of_pages(steps: list[Step]) -> None:
             present |= set(range(wanted, wanted + pages))
     assert present == {page for page in range(60) if arena.view().contains(page * PAGE, PAGE)}
     assert len(present) * PAGE == arena.view().size
+
+
+def test_reserved_pages_get_bytes_later() -> None:
+    """They are absent until then, in the range and outside of it, and are what was given from then on."""
+    arena = Arena(0x1000_0000, 1 << 20)
+    for pa in (0x1000_4000, 0x9000_0000):
+        arena.reserve(pa, 0x3000)
+        arena.back(pa + 0x1000, b"x" * 0x1000)
+    assert [(0x1000_5000, 0x1000), (0x9000_1000, 0x1000)] == [(region.start, region.size) for region in arena.view().regions]
+    assert b"x" * 16 == bytes(arena.view().read(0x9000_1000, 16))
+    with pytest.raises(EncodeError, match="already taken"):
+        arena.alloc(at=0x9000_2000)
