@@ -44,7 +44,7 @@ def _shape(tables: Tables, target: Words, out: Words, compressed: Words) -> list
     candidates = {
         "unpack": lambda: unpack(stream, memory),
         "memcpy": lambda: copy.__setitem__(slice(None), tables.image),
-        "unpack fresh": lambda: unpack(stream, memory_of(fresh(pages))),
+        "unpack fresh": lambda: unpack(stream, memory_of(fresh(pages)), fresh=True),
         "memset fresh": lambda: _memset(pages),
     }
     zstd = compressors(tables, target, compressed).get("zstd -1")

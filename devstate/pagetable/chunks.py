@@ -99,11 +99,11 @@ class Batch:
             after = int(items[at - 1]) // PAGE * PAGE + PAGE
         return items, chunks, fault
 
-    def place(self, memory: PhysMemory, moved: Items | None, part: tuple[int, int]) -> Placed:
+    def place(self, memory: PhysMemory, moved: Items | None, part: tuple[int, int], *, fresh: bool = False) -> Placed:
         """Put the pages into ``memory``, each where it was or at the address that ``moved`` has for it.
 
-        ``part``: address and bytes of a table that is only a part of its page, before the move. EncodeError when a page is not
-        in the memory.
+        ``part``: address and bytes of a table that is only a part of its page, before the move. ``fresh``: the memory was not touched
+        before, so what is written is in the caches anyway; else much goes around them. EncodeError when a page is not in the memory.
         """
         if self._rows is None:
             return self._place_slowly(memory, moved, part)
@@ -112,7 +112,7 @@ class Batch:
         if seen is None:
             raise EncodeError("memory that cannot be written", source=memory.source)
         to = ffi.new("struct ds_pt_unpack *")
-        to.memory, to.part_pa, to.part_size, to.stream = seen[0], *part, self.pages > CHUNK_PAGES
+        to.memory, to.part_pa, to.part_size, to.stream = seen[0], *part, self.pages > CHUNK_PAGES and not fresh
         if moved is not None:
             to.moved = ffi.from_buffer("uint64_t[]", moved)
         found = ffi.new("struct ds_pt_unpacked *")

@@ -71,6 +71,7 @@ def unpack(
     jobs: int = 1,
     partial: bool = False,
     limit: int = PAGES_LIMIT,
+    fresh: bool = False,
     source: str = "stream",
 ) -> Unpacked:
     """Put every page of a stream into ``target``, bit for bit, at the address where it was.
@@ -78,11 +79,12 @@ def unpack(
     ``target``: an arena, which must have none of these pages yet, or memory whose regions can be written. ``relocate`` puts the tables
     elsewhere, and lets their entries lead there: the address of the first one, the others behind it in the order of their old
     addresses; or addresses, one for each page, of pages that the target has. ``jobs``: threads. ``partial``: use what is not damaged.
+    ``fresh``: the target is memory that nobody has touched, which is quicker with the caches than around them; an arena is that.
 
     DecodeError names the first chunk that is damaged, and its pages; some pages may have been written by then. LimitError for more pages
     than ``limit``. EncodeError when the target does not have, or cannot take, a page.
     """
-    place = _Target(target, given=relocate is not None and not isinstance(relocate, int))
+    place = _Target(target, given=relocate is not None and not isinstance(relocate, int), fresh=fresh)
     return _Unpacking(_Input(stream), place, relocate, jobs, partial, limit, source).run()
 
 
@@ -114,12 +116,13 @@ class _Input:
 
 
 class _Target:
-    """Where pages are put. ``given``: the pages are there already."""
+    """Where pages are put. ``given``: the pages are there already. ``fresh``: nobody has touched them."""
 
-    def __init__(self, target: Arena | PhysMemory, *, given: bool) -> None:
+    def __init__(self, target: Arena | PhysMemory, *, given: bool, fresh: bool) -> None:
         self._memory = target if isinstance(target, PhysMemory) else None
         self._arena = None if isinstance(target, PhysMemory) else target
         self._given = given
+        self.fresh = fresh or (self._arena is not None and not given)
         for region in self._memory.regions if self._memory else ():
             if not isinstance(region.data, memoryview) or region.data.readonly:
                 raise EncodeError("memory that cannot be written", source=target.source, pa=region.start)
@@ -287,7 +290,7 @@ class _Unpacking:
     def _put_share(self, memory: PhysMemory, part: Batch, moved: Items | None) -> list[Placed]:
         results = []
         while len(part):
-            results.append(part.place(memory, moved, self.header.part))
+            results.append(part.place(memory, moved, self.header.part, fresh=self.target.fresh))
             if results[-1].fault is None or not self.partial:
                 break
             done = results[-1].chunks + 1

@@ -49,9 +49,11 @@ def test_memory_takes_what_a_file_does(core: str, jobs: int) -> None:
     assert stream == room[:-100]
     assert len(stream) == totals.size
     target = PhysMemory([MemoryRegion(START, region.size, memoryview(bytearray(region.size))) for region in pages.memory.regions])
-    assert totals.pages == unpack(stream, target, jobs=jobs).pages
-    for pa in pages.addresses:
-        assert pages.memory.read(pa, PAGE) == target.read(pa, PAGE)
+    for fresh in (False, True):
+        assert totals.pages == unpack(stream, target, jobs=jobs, fresh=fresh).pages
+        for pa in pages.addresses:
+            assert pages.memory.read(pa, PAGE) == target.read(pa, PAGE)
+            target.read(pa, PAGE)[:] = bytes(PAGE)  # type: ignore[index]  # memory that can be written
 
 
 @pytest.mark.parametrize("jobs", JOBS)
