@@ -12,7 +12,7 @@ from __future__ import annotations
 from devstate.compat.change import UNKNOWN
 from devstate.compat.versions import family
 from devstate.frozen import frozen, replace
-from devstate.layout.model import StructType, walk_types
+from devstate.layout.model import StructLayout, StructType, walk_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def _pair(old: Layout, new: Layout, before: dict[str, Layout]) -> FormatPair:
     """A pair whose sides both have versions, or neither: what no source knows tells nobody apart."""
     if UNKNOWN in (old.carrier, new.carrier) and old.carrier != new.carrier:
         old, new = _as_built(old), _as_built(new)
+    old, new = _filled(old, new), _filled(new, old)
     ancestors: list[Layout] = []
     at: Layout | None = old
     while at is not None and at.replaces is not None and len(ancestors) < len(before):
@@ -69,6 +70,13 @@ def _pair(old: Layout, new: Layout, before: dict[str, Layout]) -> FormatPair:
         if at is not None and at.name != old.name:
             ancestors.append(at)
     return FormatPair(old, new, tuple(ancestors))
+
+
+def _filled(layout: Layout, other: Layout) -> Layout:
+    """A format of which a source knows the version and no struct at all, where the other side has one: it hands over no bytes."""
+    if layout.root != "" or layout.structs or layout.carrier == UNKNOWN or not isinstance(other.root, str) or not other.root:
+        return layout
+    return replace(layout, root=other.root, structs=(StructLayout(other.root, 0, 1, True, ()),))
 
 
 def _as_built(layout: Layout) -> Layout:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstate.compat.compare import compare
 from devstate.compat.judge import judge
+from devstate.compat.pairing import pairs_of
 from devstate.finding import Outcome
 from devstate.layout.declared import Declared
 from devstate.layout.model import Environment, Layout, NodeLayout
@@ -213,6 +214,16 @@ struct guest_memfd_luo_ser { u64 b; } __packed;
     assert {"kvm-v1": ["kvm_luo_ser"], "gm-v1": ["guest_memfd_luo_ser"]} == {
         name: [each.name for each in layout.structs] for name, layout in made.items()
     }
+
+
+def test_a_string_that_gets_a_struct(tmp_path: Path) -> None:
+    """Bytes under a version that stood for none: what reads them finds nothing."""
+    for name, more in (("old", ""), ("new", "struct card_ser { unsigned int a; };\n")):
+        (tmp_path / f"{name}.h").write_text(f'#define CARD_COMPATIBLE "card-v1"\n{more}', encoding="utf-8")
+    (pair,) = pairs_of(*(opened(tmp_path / f"{name}.h").formats for name in ("old", "new")))
+    assert pair.new is not None
+    verdict = judge(compare(pair.old, pair.new))
+    assert (Outcome.SHORT, True) == (verdict.read_old, "DS301" in {finding.rule for finding in verdict.findings})
 
 
 def test_a_comment_decides(tmp_path: Path) -> None:
