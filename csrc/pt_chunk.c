@@ -14,6 +14,9 @@
 #define STAGE 1536
 #define PIECE 1536
 
+/* Copied out in whole lines: a half of one, written around the caches, costs more than all of it. */
+#define LINE 64
+
 /* What a chunk can have in bytes beyond its pages: header, list with gaps of full length, a byte for each record, the end. */
 #define CHUNK_EXTRA(pages) (CHUNK_HEADER + (pages) * (VARINT_MAX + 1 + 1) + 7)
 
@@ -23,7 +26,7 @@ struct stage {
 	size_t used;
 	uint32_t crc;
 	bool stream;
-	_Alignas(32) uint8_t bytes[32 + STAGE + DS_PT_CHUNK_PAGES * (VARINT_MAX + 1) + LITERAL_SIZE + 8];
+	_Alignas(LINE) uint8_t bytes[LINE + STAGE + DS_PT_CHUNK_PAGES * (VARINT_MAX + 1) + LITERAL_SIZE + 8];
 };
 
 size_t ds_pt_pack_bound(size_t count)
@@ -49,13 +52,13 @@ __attribute__((target("avx2"))) static void copy_streaming(uint8_t *out, const u
 /* Sums and copies out what is there, up to where out is aligned again unless it is the last. */
 static void flush(struct stage *stage, bool last)
 {
-	size_t end = last ? stage->used : stage->used & ~(size_t)31;
+	size_t end = last ? stage->used : stage->used & ~(size_t)(LINE - 1);
 
 	for (size_t at = stage->start, next; at < end; at = next) {
-		next = end - at > PIECE ? (at + PIECE) & ~(size_t)31 : end;
+		next = end - at > PIECE ? (at + PIECE) & ~(size_t)(LINE - 1) : end;
 		stage->crc = ds_crc32c(stage->crc, stage->bytes + at, next - at);
 #ifdef DS_X86
-		if (stage->stream && !(at % 32 || next % 32))
+		if (stage->stream && !(at % LINE || next % LINE))
 			copy_streaming(stage->out, stage->bytes + at, next - at);
 		else
 #endif
@@ -126,7 +129,7 @@ static uint8_t *put_chunk(const struct pt_loops *loops, const uint64_t *pages, s
 	stage.out = out + CHUNK_HEADER;
 	stage.crc = 0;
 	stage.stream = stream;
-	stage.start = (uintptr_t)stage.out % 32;
+	stage.start = (uintptr_t)stage.out % LINE;
 	stage.used = (size_t)(put_list(pages, count, stage.bytes + stage.start) - stage.bytes);
 	list = stage.used - stage.start;
 	for (size_t n = 0; n < count; n++) {
