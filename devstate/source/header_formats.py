@@ -71,7 +71,14 @@ class _Formats:
         self.home = dict(facts.home)
         self.comments = dict(facts.comments)
         self.texts = {file.shown: file.text for file in facts.files}
-        self.versions = {macro.name: macro for macro in facts.macros if is_version(macro)}
+        self.versions: dict[str, Macro] = {}
+        self.named: dict[str, str] = {}  # each macro -> the first one with the same text: the others are only names for it
+        first: dict[str, str] = {}
+        for macro in facts.macros:
+            if is_version(macro):
+                self.named[macro.name] = first.setdefault(str(macro.value), macro.name)
+                if self.named[macro.name] == macro.name:
+                    self.versions[macro.name] = macro
         self.inner: dict[str, str] = {}
         self.macro_of: dict[str, str] = {}
         self.trees: dict[str, NodeLayout] = {}
@@ -130,8 +137,8 @@ class _Formats:
     def owner(self, struct: str, roots: list[Macro]) -> str | None:
         """The version that a struct belongs to; None when it belongs to none that is declared here."""
         named = _NAMED.search(self.comments.get(struct, ""))
-        if named is not None and named[1] in self.versions:
-            return self.inner.get(named[1], named[1])
+        if named is not None and named[1] in self.named:
+            return self.inner.get(self.named[named[1]], self.named[named[1]])
         file = self.home[struct]
         own = [macro.name for macro in roots if macro.file == file]
         if len(own) == 1:
@@ -139,7 +146,7 @@ class _Formats:
         if own:
             shared = {name: len(_words(name) & _words(struct)) for name in own}
             return max(own, key=lambda name: shared[name])
-        said = next((each for each in _NAMED.findall(self.texts.get(file, "")) if each in self.versions), None)
+        said = next((self.named[each] for each in _NAMED.findall(self.texts.get(file, "")) if each in self.named), None)
         return None if said is None else self.inner.get(said, said)
 
     def owners(self) -> tuple[tuple[str, str], ...]:

@@ -226,6 +226,20 @@ def test_a_string_that_gets_a_struct(tmp_path: Path) -> None:
     assert (Outcome.SHORT, True) == (verdict.read_old, "DS301" in {finding.rule for finding in verdict.findings})
 
 
+def test_two_names_of_one_version(tmp_path: Path) -> None:
+    """A macro that stands for another one is no format of its own, but a comment may name it."""
+    text = """#define CARD_COMPATIBLE "card-v1"
+#define CARD_FH_COMPATIBLE CARD_COMPATIBLE
+// If this structure is modified, CARD_FH_COMPATIBLE must be updated.
+#pragma pack(push, 1)
+struct card_ser { unsigned char a; unsigned int b; };
+#pragma pack(pop)
+"""
+    (tmp_path / "card.h").write_text(text, encoding="utf-8")
+    (card,) = opened(tmp_path / "card.h").formats
+    assert ("card-v1", 5, True) == (card.name, card.struct().size, card.struct().packed)
+
+
 def test_a_comment_decides(tmp_path: Path) -> None:
     """What a comment says counts more than words, and more than the file; a version that is nowhere decides nothing."""
     (tmp_path / "a.h").write_text('#define AAA_COMPATIBLE "aaa-v1"\n#define BBB_COMPATIBLE "bbb-v1"\n', encoding="utf-8")
