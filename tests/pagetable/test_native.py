@@ -95,7 +95,7 @@ def test_crc32c_is_that_of_the_package(core: str, seed: bytes, size: int, skew: 
     assert native.crc32c(view, crc) == native.crc32c(view[middle:], native.crc32c(view[:middle], crc))
 
 
-@pytest.mark.parametrize("size", [0, 1, 7, 8, 383, 384, 385, 3 * 8192 - 1, 3 * 8192, 3 * 8192 + 1, 6 * 8192 + 385 + 9])
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 383, 384, 385, 1535, 1536, 1537, 3 * 8192 - 1, 3 * 8192, 3 * 8192 + 1, 6 * 8192 + 385 + 9])
 def test_crc32c_at_the_sizes_of_streams(core: str, size: int) -> None:
     """Where one loop hands over to the next."""
     data = bytes(range(256)) * (size // 256 + 1)
