@@ -64,11 +64,10 @@ def _pair(old: Layout, new: Layout, before: dict[str, Layout]) -> FormatPair:
     old, new = _filled(old, new), _filled(new, old)
     ancestors: list[Layout] = []
     at: Layout | None = old
-    while at is not None and at.replaces is not None and len(ancestors) < len(before):
-        wanted = at.replaces
-        at = next((each for each in before.values() if wanted in (each.compatible, each.name) and each not in ancestors), None)
-        if at is not None and at.name != old.name:
-            ancestors.append(at)
+    while at is not None and at.replaces is not None:
+        wanted, known = at.replaces, {old.name, *(each.name for each in ancestors)}
+        at = next((each for each in before.values() if wanted in (each.compatible, each.name) and each.name not in known), None)
+        ancestors += [] if at is None else [at]
     return FormatPair(old, new, tuple(ancestors))
 
 
