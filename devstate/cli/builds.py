@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from devstate.errors import UsageError
+from devstate.errors import LocatedError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def open_manifest(word: str, registry: Registry) -> Manifest:
     except OSError as error:
         raise UsageError(f"{word}: cannot be read: {error.strerror}") from error
     if head in BINARY:
-        return _of_build(word, registry)
+        try:
+            return _of_build(word, registry)
+        except LocatedError as error:
+            raise error.at(source=word) from None
     if data[:2] in BTF or os.path.splitext(word)[1] in (".h", ".c"):
         return _of_source(word, registry)
     if len(data) > MANIFEST_MAX:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from devstate.errors import BtfError, UsageError
+from devstate.errors import BtfError, LocatedError, UsageError
 from devstate.finding import Location
 from devstate.frozen import replace
 from devstate.layout.declared import Declared
@@ -40,6 +40,15 @@ def open_compiled(
     UsageError when it cannot be read or has no such type; BtfError, DwarfError and LimitError for what is malformed.
     """
     data = read_compiled(path)
+    try:
+        return _opened(path, data, environment, type_name, registry, include)
+    except LocatedError as error:
+        raise error.at(source=path) from None
+
+
+def _opened(
+    path: str, data: memoryview, environment: Environment, type_name: str | None, registry: Registry, include: tuple[str, ...]
+) -> Declared:
     is_elf = bytes(data[:4]) == ELF
     if is_elf and not has_section(data, ".BTF"):
         from devstate.source.dwarf import open_dwarf

@@ -57,7 +57,7 @@ def open_dwarf(path: str, data: memoryview, environment: Environment, type_name:
         raise UsageError(f"{path}: has no BTF, and DWARF is read with pyelftools: install devstate[dwarf]") from error
     try:
         elf = ELFFile(io.BytesIO(bytes(data)))
-        if not elf.has_dwarf_info():
+        if not elf.has_dwarf_info(strict=True):
             raise UsageError(f"{path}: has neither BTF nor DWARF; compile it with -g")
         environment = Environment(environment.page_size, "little" if elf.little_endian else "big")
         source = DwarfComposites(elf.get_dwarf_info(), path, environment)
@@ -72,7 +72,9 @@ def open_dwarf(path: str, data: memoryview, environment: Environment, type_name:
         raise DwarfError(said, source=path, advice=advice) from error
     places = tuple(laying.places.items()) or tuple((struct.name, Location(path)) for struct in structs)
     if type_name is None:
-        return Declared(path, "object", environment, (bare(REST, "", structs, environment, path),), places)
+        missing = () if structs else (f"{path} describes no struct",)
+        formats = (bare(REST, "", structs, environment, path),) if structs else ()
+        return Declared(path, "object", environment, formats, places, missing)
     _agree(type_name, [name for _, name in roots], laying.names, structs, path)
     own = tuple([struct for struct in structs if not struct.name.startswith(f"{type_name}@")])
     return Declared(path, "object", environment, (bare(type_name, type_name, own, environment, path),), places)

@@ -49,7 +49,8 @@ def open_headers(
         place = places.get(macro or "") or places.get(layout.root if isinstance(layout.root, str) else "")
         if place is not None:
             places.setdefault(layout.name, place)
-    return Declared(shown or path, "headers", environment, formats, tuple(places.items()), (), made.owners(), facts.aliases)
+    missing = () if formats else (f"{shown or path} declares no struct and no version",)
+    return Declared(shown or path, "headers", environment, formats, tuple(places.items()), missing, made.owners(), facts.aliases)
 
 
 @frozen

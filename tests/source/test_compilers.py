@@ -134,6 +134,24 @@ def test_plain_classes(tmp_path: Path) -> None:
     assert [("a", 0), ("_pad4", 4), ("b", 8)] == [(field.name, field.offset) for field in found.fields]
 
 
+def test_nothing_is_described(tmp_path: Path) -> None:
+    """An object or a header without any struct is missing evidence, and no pass."""
+    for path in (compiled(tmp_path, "int x;", "-g"), str(tmp_path / "text.c")):
+        found = open_layouts(path, Environment(), registry=REGISTRY)
+        assert ((), 1) == (found.formats, len(found.missing))
+
+
+def test_damage_has_the_name_of_its_file(tmp_path: Path) -> None:
+    """Whatever reader meets it."""
+    data = Path(compiled(tmp_path, ALL, "-g")).read_bytes()
+    path = tmp_path / "cut.o"
+    path.write_bytes(data[: len(data) // 2])
+    from devstate.errors import DecodeError
+
+    with pytest.raises(DecodeError, match=r"cut\.o"):
+        layout(str(path))
+
+
 def test_no_debug_information(tmp_path: Path) -> None:
     """Said plainly, with what to do."""
     from devstate.errors import UsageError
