@@ -39,11 +39,17 @@ ds_device = Struct(
     doc="one device",
 )
 
-ds_ring_v1 = Struct("ds_ring_v1", "device" / U32, "stamps" / U32 * "writes so far, the low half", packed=True, doc="a rehearsed device")
+ds_ring_v1 = Struct(
+    "ds_ring_v1",
+    "device" / U32 * "number of the device in its machine",
+    "stamps" / U32 * "writes so far, the low half",
+    packed=True,
+    doc="a rehearsed device",
+)
 
 ds_ring_v2 = Struct(
     "ds_ring_v2",
-    "device" / U32,
+    "device" / U32 * "number of the device in its machine",
     "padding" / MustBeZero(U32),
     "stamps" / U64 * "writes so far",
     "faults" / U64 * "writes that the IOMMU stopped",

@@ -41,7 +41,7 @@ ds_kvm_register = Struct(
 
 ds_kvm_registers = Struct(
     "ds_kvm_registers",
-    "count" / U64,
+    "count" / U64 * "how many there are",
     "registers" / FlexArray(ds_kvm_register, this.count),
     packed=True,
     doc="all registers of a vCPU, in the order of KVM_GET_REG_LIST",
@@ -59,7 +59,7 @@ ds_kvm_attribute = Struct(
 
 ds_kvm_gic = Struct(
     "ds_kvm_gic",
-    "count" / U64,
+    "count" / U64 * "how many there are",
     "attributes" / FlexArray(ds_kvm_attribute, this.count),
     packed=True,
     doc="the interrupt controller, as KVM_GET_DEVICE_ATTR gives it, in the order in which it must be written back",

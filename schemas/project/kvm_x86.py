@@ -78,7 +78,7 @@ ds_kvm_dirty = Struct(
     "page_shift" / U32 * About("log2 of the bytes that a bit stands for", minimum=12, maximum=30),
     "pages" / U64 * "bits that count",
     "words" / U64 * "u64 words of the bitmap",
-    "bitmap" / FlexArray(U64, this.words),
+    "bitmap" / FlexArray(U64, this.words) * "bit n of word w: page 64w + n of the slot",
     packed=True,
     doc="pages of a slot that were written since they were last copied (KVM_GET_DIRTY_LOG)",
 )
@@ -99,15 +99,15 @@ kvm_segment = Struct(
     "base" / U64 * _hex("linear address"),
     "limit" / U32 * _hex("last offset"),
     "selector" / U16 * _hex("visible part"),
-    "type" / U8,
-    "present" / U8,
+    "type" / U8 * "of code, data or system segment",
+    "present" / U8 * "1: it can be used",
     "dpl" / U8 * "privilege level",
     "db" / U8 * "32-bit",
     "s" / U8 * "0: of the system",
     "l" / U8 * "64-bit code",
     "g" / U8 * "the limit counts 4K pages",
     "avl" / U8 * "for software",
-    "unusable" / U8,
+    "unusable" / U8 * "1: not loaded (VMX)",
     "padding" / Reserved(1),
     doc="a segment register, with what the processor keeps of it",
 )
@@ -166,42 +166,60 @@ kvm_msr_entry = Struct(
     doc="a model-specific register",
 )
 
-kvm_msrs = Struct("kvm_msrs", "nmsrs" / U32, "pad" / MustBeZero(U32), "entries" / FlexArray(kvm_msr_entry, this.nmsrs), doc="KVM_GET_MSRS")
+kvm_msrs = Struct(
+    "kvm_msrs",
+    "nmsrs" / U32 * "how many there are",
+    "pad" / MustBeZero(U32),
+    "entries" / FlexArray(kvm_msr_entry, this.nmsrs),
+    doc="KVM_GET_MSRS",
+)
 
 kvm_lapic_state = Struct("kvm_lapic_state", "regs" / Raw(1024) * "the APIC page from 0 on: a register every 16 bytes", doc="KVM_GET_LAPIC")
 
 kvm_vcpu_events_exception = Struct(
     "kvm_vcpu_events_exception",
-    "injected" / U8,
+    "injected" / U8 * "1: on its way to the guest",
     "nr" / U8 * "vector",
-    "has_error_code" / U8,
-    "pending" / U8,
+    "has_error_code" / U8 * "1: error_code counts",
+    "pending" / U8 * "1: waits",
     "error_code" / U32 * _hex("error code"),
     doc="the exception that waits or is on its way",
 )
 kvm_vcpu_events_interrupt = Struct(
     "kvm_vcpu_events_interrupt",
-    "injected" / U8,
+    "injected" / U8 * "1: on its way to the guest",
     "nr" / U8 * "vector",
-    "soft" / U8,
+    "soft" / U8 * "1: by an INT instruction",
     "shadow" / U8 * "1: after MOV SS, 2: after STI",
     doc="the interrupt",
 )
-kvm_vcpu_events_nmi = Struct("kvm_vcpu_events_nmi", "injected" / U8, "pending" / U8, "masked" / U8, "pad" / Reserved(1), doc="the NMI")
+kvm_vcpu_events_nmi = Struct(
+    "kvm_vcpu_events_nmi",
+    "injected" / U8 * "1: on its way to the guest",
+    "pending" / U8 * "how many wait",
+    "masked" / U8 * "1: until IRET",
+    "pad" / Reserved(1),
+    doc="the NMI",
+)
 kvm_vcpu_events_smi = Struct(
-    "kvm_vcpu_events_smi", "smm" / U8, "pending" / U8, "smm_inside_nmi" / U8, "latched_init" / U8, doc="system management mode"
+    "kvm_vcpu_events_smi",
+    "smm" / U8 * "1: in system management mode",
+    "pending" / U8 * "1: an SMI waits",
+    "smm_inside_nmi" / U8 * "1: entered from an NMI handler",
+    "latched_init" / U8 * "1: an INIT waits for the end of it",
+    doc="system management mode",
 )
 kvm_vcpu_events = Struct(
     "kvm_vcpu_events",
     "exception" / kvm_vcpu_events_exception,
     "interrupt" / kvm_vcpu_events_interrupt,
     "nmi" / kvm_vcpu_events_nmi,
-    "sipi_vector" / U32,
+    "sipi_vector" / U32 * "of the start-up message that waits",
     "flags" / Flags(U32, NMI_PENDING=0, SIPI_VECTOR=1, SHADOW=2, SMM=3, PAYLOAD=4, TRIPLE_FAULT=5) * "which fields count",
     "smi" / kvm_vcpu_events_smi,
-    "triple_fault_pending" / U8,
+    "triple_fault_pending" / U8 * "1: a triple fault waits",
     "reserved" / Reserved(26),
-    "exception_has_payload" / U8,
+    "exception_has_payload" / U8 * "1: exception_payload counts",
     "exception_payload" / U64 * _hex("CR2 or DR6 of the pending exception"),
     doc="KVM_GET_VCPU_EVENTS: what is pending, and must be delivered once",
 )
@@ -222,7 +240,11 @@ kvm_cpuid_entry2 = Struct(
     doc="one leaf of CPUID",
 )
 kvm_cpuid2 = Struct(
-    "kvm_cpuid2", "nent" / U32, "padding" / MustBeZero(U32), "entries" / FlexArray(kvm_cpuid_entry2, this.nent), doc="KVM_GET_CPUID2"
+    "kvm_cpuid2",
+    "nent" / U32 * "how many there are",
+    "padding" / MustBeZero(U32),
+    "entries" / FlexArray(kvm_cpuid_entry2, this.nent),
+    doc="KVM_GET_CPUID2",
 )
 
 kvm_clock_data = Struct(
@@ -238,15 +260,24 @@ kvm_clock_data = Struct(
 
 kvm_pic_state = Struct(
     "kvm_pic_state",
-    *[
-        name / U8
-        for name in (
-            "last_irr", "irr", "imr", "isr", "priority_add", "irq_base", "read_reg_select", "poll", "special_mask", "init_state",
-            "auto_eoi", "rotate_on_auto_eoi", "special_fully_nested_mode", "init4", "elcr", "elcr_mask",
-        )
-    ],
+    "last_irr" / U8 * "lines as they were, to see edges",
+    "irr" / U8 * "requests",
+    "imr" / U8 * "masked lines",
+    "isr" / U8 * "requests in service",
+    "priority_add" / U8 * "line of the highest priority",
+    "irq_base" / U8 * "vector of line 0 (ICW2)",
+    "read_reg_select" / U8 * "1: the guest reads isr",
+    "poll" / U8 * "1: the next read polls",
+    "special_mask" / U8 * "1: special mask mode",
+    "init_state" / U8 * "which initialization word comes next; 0: none",
+    "auto_eoi" / U8 * "1: automatic end of interrupt",
+    "rotate_on_auto_eoi" / U8 * "1: priorities rotate with it",
+    "special_fully_nested_mode" / U8 * "1: it is on",
+    "init4" / U8 * "1: ICW4 comes as well",
+    "elcr" / U8 * "lines that are level-triggered",
+    "elcr_mask" / U8 * "lines that can be",
     doc="an 8259",
-)  # fmt: skip
+)
 _CHIP = "chip_id" / Enum(U32, PIC_MASTER=0, PIC_SLAVE=1, IOAPIC=2)
 ds_kvm_pic = Struct(
     "ds_kvm_pic",
@@ -261,12 +292,10 @@ kvm_ioapic_state = Struct(
     "kvm_ioapic_state",
     "base_address" / U64 * _hex("guest physical address"),
     "ioregsel" / U32 * "register that is selected",
-    "id" / U32,
+    "id" / U32 * "APIC id of the IO-APIC",
     "irr" / U32 * _hex("pins that are raised"),
     "pad" / MustBeZero(U32),
-    "redirtbl"
-    / Array(24, U64)
-    * "vector 7:0, mode 10:8, logical 11, pending 12, low 13, IRR 14, level 15, mask 16",
+    "redirtbl" / Array(24, U64) * "vector 7:0, mode 10:8, logical 11, pending 12, low 13, IRR 14, level 15, mask 16",
     doc="the IO-APIC",
 )
 ds_kvm_ioapic = Struct(
@@ -281,16 +310,20 @@ ds_kvm_ioapic = Struct(
 kvm_pit_channel_state = Struct(
     "kvm_pit_channel_state",
     "count" / U32 * "can be 65536",
-    "latched_count" / U16,
-    *[
-        name / U8
-        for name in (
-            "count_latched", "status_latched", "status", "read_state", "write_state", "write_latch", "rw_mode", "mode", "bcd", "gate",
-        )
-    ],
+    "latched_count" / U16 * "the count, as it was latched",
+    "count_latched" / U8 * "how it is read: 0: it is not latched",
+    "status_latched" / U8 * "1: status is read next",
+    "status" / U8 * "the status, as it was latched",
+    "read_state" / U8 * "which byte is read next",
+    "write_state" / U8 * "which byte is written next",
+    "write_latch" / U8 * "the byte that was written first",
+    "rw_mode" / U8 * "1: low byte, 2: high byte, 3: both",
+    "mode" / U8 * "0 to 5",
+    "bcd" / U8 * "1: it counts decimal",
+    "gate" / U8 * "level of the gate",
     "count_load_time" / S64 * About("when the count was loaded", unit="ns"),
     doc="one of three timers",
-)  # fmt: skip
+)
 kvm_pit_state2 = Struct(
     "kvm_pit_state2",
     "channels" / Array(3, kvm_pit_channel_state),
