@@ -69,5 +69,5 @@ SCHEMAS = [
     ),
 ]
 
-# Kernels with memfd-v1 make the file anew without MFD_ALLOW_SEALING, so that it comes back with the seal that every such file has, SEAL (1).
+# Kernels with memfd-v1 make the file anew without MFD_ALLOW_SEALING: it comes back with the seal that every such file has, SEAL (1).
 CONVERTERS = [Converter("memfd-v1", "memfd-v2", up={"seals": 1}, loses=("seals",))]
