@@ -17,7 +17,7 @@ from bench.tables import Tables, tree_read
 from bench.timing import interleave
 from devstate.handover.build import build
 from devstate.handover.open import open_memory
-from devstate.handover.spec import Spec, SubtreeSpec, forms_of
+from devstate.handover.spec import Spec, forms_of
 from devstate.layout.registry import Registry
 from devstate.luo.engine import Engine
 from devstate.luo.states import State
@@ -28,7 +28,7 @@ from devstate.rehearsal.machine import Machine
 from devstate.rehearsal.participants import RehearsedDevices
 from devstate.rehearsal.run import run as rehearse
 from devstate.rehearsal.scenario import DevicePlan, Scenario
-from devstate.rehearsal.state import NAME, pack_state, unpack_state
+from devstate.rehearsal.state import Left
 
 TABLES = 512
 """Leaf tables of a GiB at 4K."""
@@ -70,17 +70,14 @@ def _devices() -> list[Row]:
     forms = forms_of(registry, "7.3")
 
     def jump(count: int) -> None:
-        scenario = Scenario("bench", memory=8 << 20, devices=tuple([DevicePlan(f"d{n}", slots=0, drivers=(1, 1)) for n in range(count)]))
+        scenario = Scenario("bench", memory=8 << 20, devices=tuple([DevicePlan(f"d{n}", drivers=(1, 1)) for n in range(count)]))
         machine = Machine.create(scenario.memory, count)
         old, new = (RehearsedDevices(scenario, hop, machine, Engine(), lambda: State.NORMAL, registry) for hop in (0, 1))
         old.ask()
         old.prepare()
         old.freeze()
-        built = build(Spec(forms, subtrees=(SubtreeSpec(NAME, pack_state({"devices": old.save()})),)))
-        handover = open_memory(built.arena.view(), fdt=built.fdt_pa, scratch=built.scratch)
-        subtree = handover.subtree(NAME)
-        assert subtree is not None and subtree.blob is not None  # it was built
-        new.restore_left(unpack_state(subtree.blob, NAME)["devices"])
+        built = build(Spec(forms, parts=old.parts()), registry=registry)
+        new.take_up(Left(open_memory(built.arena.view(), fdt=built.fdt_pa, scratch=built.scratch)))
 
     took = interleave({str(count): (lambda count=count: jump(count)) for count in DEVICES}, rounds=5)
     each = {count: took[str(count)] / count for count in DEVICES}

@@ -69,7 +69,7 @@ def test_every_module_of_a_verb_is_known() -> None:
     """What has run() and add_arguments() is a verb."""
     found = {path.stem for path in CLI.glob("*.py") if "\ndef run(arg" in path.read_text() and "\ndef add_arguments(" in path.read_text()}
     known = {verb: getattr(command.load(verb), "VERBS", ()) for verb in PRESENT}
-    assert found <= {*VERBS, *(f"{verb}_{its}" for verb, these in known.items() for its in these)}
+    assert found <= {*VERBS, *(f"{verb}_{its.replace('-', '_')}" for verb, these in known.items() for its in these)}
 
 
 @pytest.mark.parametrize(
