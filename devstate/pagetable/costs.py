@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from devstate.frozen import frozen
 
-MACHINE = "AMD EPYC, 2 cores, 2026-11-24"
+MACHINE = "AMD EPYC, 2 cores, 2026-11-25"
 
 
 @frozen
@@ -23,11 +23,11 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    "contiguous": Cost(stream=12.3, pack=211.0, prove=306.0, unpack=248.0, fresh=2290.0),
-    "runs of 512": Cost(stream=12.3, pack=186.0, prove=348.0, unpack=246.0, fresh=2340.0),
-    "runs of 8": Cost(stream=266.0, pack=261.0, prove=1030.0, unpack=501.0, fresh=2630.0),
-    "mixed": Cost(stream=45.9, pack=264.0, prove=422.0, unpack=399.0, fresh=2700.0),
-    "random": Cost(stream=1930.0, pack=408.0, prove=6190.0, unpack=449.0, fresh=2710.0),
-    "sparse": Cost(stream=48.4, pack=396.0, prove=417.0, unpack=333.0, fresh=2660.0),
-    "2M pages": Cost(stream=12.3, pack=619.0, prove=None, unpack=235.0, fresh=2400.0),
+    "contiguous": Cost(stream=12.3, pack=225.0, prove=286.0, unpack=211.0, fresh=2200.0),
+    "runs of 512": Cost(stream=12.3, pack=220.0, prove=332.0, unpack=211.0, fresh=2210.0),
+    "runs of 8": Cost(stream=266.0, pack=272.0, prove=1030.0, unpack=500.0, fresh=2690.0),
+    "mixed": Cost(stream=45.9, pack=267.0, prove=375.0, unpack=398.0, fresh=2590.0),
+    "random": Cost(stream=1930.0, pack=386.0, prove=5310.0, unpack=429.0, fresh=2520.0),
+    "sparse": Cost(stream=48.4, pack=388.0, prove=395.0, unpack=312.0, fresh=2570.0),
+    "2M pages": Cost(stream=12.3, pack=504.0, prove=None, unpack=215.0, fresh=2230.0),
 }
