@@ -34,10 +34,10 @@ ABI = os.path.join("include", "linux", "kho", "abi")
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*(?:([<"])([^>"\n]+)[>"]|(\S.*))', re.MULTILINE)
 _KERNEL = re.compile(r"^(linux|asm|asm-generic|uapi|vdso|kunit|net|drm|rdma|sound|trace|crypto|generated)/")
-_STYLE = re.compile(r"\b(?:u8|u16|u32|u64|s32|s64|__u8|__u16|__u32|__u64|__s32|__s64|__le\d\d|__be\d\d|phys_addr_t|__packed)\b")
+_STYLE = re.compile(r"\b(?:[us](?:8|16|32|64)|__[us](?:8|16|32|64)|__[lb]e\d\d|phys_addr_t|__packed|__user|__iomem|__kernel_\w+)\b")
 _STANDS_ALONE = re.compile(r"^(uapi/|linux/kho/abi/|kho/abi/)")
 _SHIMMED = frozenset(
-    {"linux/types.h", "linux/stddef.h", "linux/const.h", "linux/posix_types.h", "linux/ioctl.h", "linux/time_types.h", "linux/limits.h",
+    {"linux/types.h", "linux/stddef.h", "linux/const.h", "linux/posix_types.h", "linux/ioctl.h", "linux/limits.h",
      "linux/compiler.h", "linux/compiler_types.h", "linux/compiler_attributes.h", "linux/bits.h", "linux/align.h", "linux/math.h",
      "linux/log2.h", "linux/list.h", "linux/kernel.h", "linux/utsname.h", "linux/fcntl.h", "linux/byteorder/generic.h",
      "asm/types.h", "asm/page.h", "asm/byteorder.h", "asm/ioctl.h", "asm/posix_types.h", "asm/bitsperlong.h"}

@@ -35,6 +35,14 @@ typedef u64 phys_addr_t, resource_size_t, dma_addr_t, sector_t, blkcnt_t;
 typedef unsigned long pgoff_t, pgprot_t, pteval_t, irq_hw_number_t, cycles_t;
 typedef unsigned int gfp_t, slab_flags_t, fmode_t, uid_t, gid_t, dev_t, __poll_t, blk_opf_t, vm_fault_t;
 typedef unsigned short umode_t, sa_family_t, __kernel_sa_family_t;
+typedef unsigned short u_short, __kernel_old_dev_t;
+typedef unsigned int u_int;
+typedef unsigned long u_long, ino_t, __kernel_ino_t;
+typedef unsigned char u_char;
+typedef char *caddr_t, *__kernel_caddr_t;
+typedef struct {
+	int val[2];
+} __kernel_fsid_t;
 typedef int pid_t, key_serial_t, clockid_t, __kernel_pid_t, __kernel_clockid_t, rwf_t;
 typedef long __kernel_old_time_t, __kernel_suseconds_t, __kernel_clock_t, __kernel_ptrdiff_t;
 typedef unsigned int __kernel_uid32_t, __kernel_gid32_t, __kernel_mode_t, __kernel_uid_t, __kernel_gid_t, __kernel_dev_t;
@@ -43,7 +51,6 @@ typedef long off_t, time_t, clock_t, __kernel_off_t;
 typedef __builtin_va_list va_list;
 typedef unsigned long long gpa_t, gfn_t, hpa_t, hva_t, kvm_pfn_t;
 typedef struct { u8 b[16]; } guid_t, uuid_t;
-typedef struct { u8 b[16]; } uuid_le;
 typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
 typedef struct { long counter; } atomic_long_t;
@@ -92,23 +99,6 @@ struct rb_node {
 } __attribute__((aligned(sizeof(long))));
 struct rb_root {
 	struct rb_node *rb_node;
-};
-
-struct __kernel_timespec {
-	__kernel_time64_t tv_sec;
-	long long tv_nsec;
-};
-struct __kernel_old_timespec {
-	__kernel_old_time_t tv_sec;
-	long tv_nsec;
-};
-struct __kernel_old_timeval {
-	__kernel_long_t tv_sec;
-	__kernel_long_t tv_usec;
-};
-struct __kernel_sock_timeval {
-	s64 tv_sec;
-	s64 tv_usec;
 };
 
 /* attributes: those that decide about layout, and those that do not */
@@ -351,6 +341,17 @@ struct __kernel_sock_timeval {
 #define cpu_to_be16(x) __builtin_bswap16(x)
 #define cpu_to_be32(x) __builtin_bswap32(x)
 #define cpu_to_be64(x) __builtin_bswap64(x)
+
+#define __cpu_to_le16(x) cpu_to_le16(x)
+#define __cpu_to_le32(x) cpu_to_le32(x)
+#define __cpu_to_le64(x) cpu_to_le64(x)
+#define __cpu_to_be16(x) cpu_to_be16(x)
+#define __cpu_to_be32(x) cpu_to_be32(x)
+#define __cpu_to_be64(x) cpu_to_be64(x)
+#define __constant_cpu_to_le16(x) cpu_to_le16(x)
+#define __constant_cpu_to_le32(x) cpu_to_le32(x)
+#define __constant_cpu_to_be16(x) cpu_to_be16(x)
+#define __constant_cpu_to_be32(x) cpu_to_be32(x)
 
 /* ioctl numbers */
 #define _IOC(dir, type, nr, size) (((dir) << 30) | ((size) << 16) | ((type) << 8) | (nr))
