@@ -148,8 +148,14 @@ static bool get_packed(struct pt_unpacker *unpacker, uint8_t *page)
 	if (!get_smalls(loops, packed.gap_items, runs.count, packed.gaps, &total, runs.gaps) ||
 	    !get_smalls(loops, packed.length_items, runs.count, packed.lengths, &total, runs.lengths))
 		return false;
-	get_array(loops, packed.bases, runs.count, width, runs.bases);
-	scatter(runs.bases, runs.count, form);
+	if (runs.count >= LANES_FROM && width && form->mask == low_bits(width) << low) {
+		loops->get_lanes(packed.bases, runs.count, low, width, form->rest, (uint8_t *)runs.bases, false);
+		for (size_t n = 0; n < runs.count; n++)
+			runs.bases[n] = load64_le(&runs.bases[n]);
+	} else {
+		get_array(loops, packed.bases, runs.count, width, runs.bases);
+		scatter(runs.bases, runs.count, form);
+	}
 	loops->expand(&runs, words);
 	loops->copy(page, (const uint8_t *)words, unpacker->stream);
 	return true;
