@@ -162,7 +162,7 @@ class _Sound:
         _need(_is_number(field.offset, 0, SIZE_MAX) and _is_number(field.size, 0, SIZE_MAX), "offset or size", path)
         _need(all(isinstance(each, str) for each in (field.doc, field.kind)) and field.kind in _WORDS, "doc or kind", path)
         _need(all(each is None or isinstance(each, str) for each in (field.unit, field.hint, field.phase)), "unit, hint or phase", path)
-        numbers = (field.must, field.minimum, field.maximum, field.default)
+        numbers = (field.must, field.minimum, field.maximum, field.default, field.tag)
         _need(all(each is None or _is_number(each, -(1 << 63), (1 << 64) - 1) for each in numbers), "a limit", path)
         _need(isinstance(field.names, tuple) and all(_is_pair(each) for each in field.names), "names of values", path)
         _need(field.kind != "flags" or all(0 <= bit < 64 for _, bit in field.names), "a bit beyond 64", path)
