@@ -23,11 +23,11 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    "contiguous": Cost(stream=12.3, pack=225.0, prove=286.0, unpack=211.0, fresh=2200.0),
-    "runs of 512": Cost(stream=12.3, pack=220.0, prove=332.0, unpack=211.0, fresh=2210.0),
-    "runs of 8": Cost(stream=266.0, pack=272.0, prove=1030.0, unpack=500.0, fresh=2690.0),
-    "mixed": Cost(stream=45.9, pack=267.0, prove=375.0, unpack=398.0, fresh=2590.0),
-    "random": Cost(stream=1930.0, pack=386.0, prove=5310.0, unpack=429.0, fresh=2520.0),
-    "sparse": Cost(stream=48.4, pack=388.0, prove=395.0, unpack=312.0, fresh=2570.0),
-    "2M pages": Cost(stream=12.3, pack=504.0, prove=None, unpack=215.0, fresh=2230.0),
+    "contiguous": Cost(stream=12.3, pack=225.0, prove=286.0, unpack=221.0, fresh=2180.0),
+    "runs of 512": Cost(stream=12.3, pack=220.0, prove=332.0, unpack=219.0, fresh=2170.0),
+    "runs of 8": Cost(stream=266.0, pack=272.0, prove=1030.0, unpack=379.0, fresh=2400.0),
+    "mixed": Cost(stream=45.9, pack=267.0, prove=375.0, unpack=318.0, fresh=2400.0),
+    "random": Cost(stream=1930.0, pack=386.0, prove=5310.0, unpack=427.0, fresh=2510.0),
+    "sparse": Cost(stream=48.4, pack=388.0, prove=395.0, unpack=280.0, fresh=2470.0),
+    "2M pages": Cost(stream=12.3, pack=504.0, prove=None, unpack=225.0, fresh=2220.0),
 }
