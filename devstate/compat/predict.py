@@ -102,6 +102,10 @@ def predict(
             stopped = component
         components.append(component)
     missing = (*(f"{old.name}: {each}" for each in old.missing), *(f"{new.name}: {each}" for each in new.missing))
+    wanted, other = (CHOSEN, SETUP_DATA) if devicetree else (SETUP_DATA, CHOSEN)
+    for side in (old, new):
+        if other in side.places() and wanted not in side.places():
+            missing += (f"{side.name}: it leads to the root by {other}, not by {wanted}: it is of another kind of machine",)
     return Prediction(tuple(components), missing)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from devstate.cli.predict import carried_by
 from devstate.compat.manifest import build_manifest, from_dict, load_manifest, release_manifest, to_dict
 from devstate.compat.matrix import matrix
-from devstate.compat.predict import FILES, Carried, Outcome, Verdict, predict
+from devstate.compat.predict import CHOSEN, FILES, Carried, Outcome, Verdict, predict
 from devstate.errors import DecodeError, UsageError
 from devstate.frozen import replace
 from devstate.layout.registry import Registry
@@ -142,3 +142,13 @@ def test_no_release(word: str) -> None:
     """A word that is no release, and releases before KHO."""
     with pytest.raises(UsageError):
         release_manifest(REGISTRY, word)
+
+
+def test_a_build_for_another_kind_of_machine() -> None:
+    """One that leads to its root by setup_data alone says nothing of a machine with a devicetree: that is no pass."""
+    registry = Registry.shipped()
+    whole = release_manifest(registry, "7.3")
+    x86 = replace(whole, name="x86", formats=tuple(each for each in whole.formats if each.place != CHOSEN))
+    assert () == predict(x86, whole, registry).incomplete
+    (missing,) = predict(x86, whole, registry, devicetree=True).incomplete
+    assert "x86: it leads to the root by setup_data type 10, not by /chosen" in missing
