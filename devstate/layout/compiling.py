@@ -164,6 +164,7 @@ def _python_files(path: str) -> Iterator[str]:
 
 
 def _load(path: str) -> ModuleType:
+    """Import a file or package. Without bytecode: Python takes a file that changed within a second, and kept its size, for the old one."""
     import importlib.util
     import sys
 
@@ -175,7 +176,12 @@ def _load(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     if os.path.isdir(path):  # its modules import each other by this name; a file has none, and may be called json.py
         sys.modules[name] = module
-    spec.loader.exec_module(module)
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        with open(init, "rb") as file:
+            exec(compile(file.read(), init, "exec"), module.__dict__)
+    finally:
+        sys.dont_write_bytecode = writes
     return module
 
 
