@@ -180,13 +180,13 @@ class Kernel:
             self.say("frozen", registers=self.vcpus.shown(self.vcpus.frozen))
             self.step("frozen")
             entry = self.write()
+            self.note(state="handed-over", entry=entry)
         except DevstateError as error:
-            if self.orchestrator.state is State.FROZEN:
+            if self.orchestrator.state in (State.PREPARED, State.FROZEN):
                 self.orchestrator.send(Event.CANCEL)
             self.wake()
             self.fail(error)
             return
-        self.note(state="handed-over", entry=entry)
         self.say("handed-over", entry=entry, calls=self.calls())
         self.step("handed-over")
         if self.wait() == "exec":
@@ -295,7 +295,10 @@ class Kernel:
         self.step("finish")
         self.devices.take_back()
         self.orchestrator.send(Event.FINISH)
-        self.note(state="normal")
+        try:
+            self.note(state="normal")
+        except LiveUpdateError as error:  # the guest runs already: nothing is taken back for the sake of a journal
+            self.engine.warnings.append(str(error))
         self.say("finished", warnings=self.engine.warnings)
 
     def judge(self, handover: Handover) -> None:

@@ -192,7 +192,7 @@ class Rehearsal:
         }  # fmt: skip
         if self.fault is not None:
             plan["fault"] = {field: getattr(self.fault, field) for field in ("how", "hop", "op", "participant")}
-            if self.fault.how == "journal":
+            if self.fault.how == "journal" and hop == self.fault.hop:
                 plan["journal"] = "/dev/full"
         return _Process("kernel", plan, self.fds())
 

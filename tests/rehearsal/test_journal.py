@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstate.errors import DecodeError, LiveUpdateError
+from devstate.luo.states import State
 from devstate.rehearsal.journal import Journal, read_journal, state_of
+from devstate.rehearsal.kernel import Kernel
+from devstate.rehearsal.machine import RUNNING, Machine
+from devstate.rehearsal.scenario import DevicePlan, Scenario
 
 STATES = ("prepared", "frozen", "handed-over", "normal")
 
@@ -71,3 +75,38 @@ def test_no_journal(tmp_path: Path) -> None:
         read_journal(str(tmp_path / "none"))
     (tmp_path / "empty").touch()
     assert "normal" == state_of(read_journal(str(tmp_path / "empty")))
+
+
+def test_a_disk_that_is_full_from_any_record_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever state the old kernel was in when its journal could not be written, it takes everything back and can jump afterwards."""
+    for room in (1, 2, 3, 4):
+        kernel = kernel_with_journal(room, tmp_path / str(room))
+        kernel.hand_over()
+        assert State.NORMAL is kernel.orchestrator.state
+        assert 1 == kernel.machine.words[RUNNING]
+        assert "ENOSPC" in capfd.readouterr().out
+
+
+def kernel_with_journal(room: int, path: Path) -> Kernel:
+    """A kernel in this process whose journal has room for so many records."""
+    machine = Machine.create(8 << 20, 1)
+    scenario = Scenario("journal", memory=8 << 20, devices=(DevicePlan("d", slots=0, drivers=(1, 1)),))
+    kernel = Kernel(machine, scenario, {"hop": 0, "events": {}, "journal": str(path)})
+    kernel.boot()
+    kernel.journal = FullJournal(str(path), room)
+    return kernel
+
+
+class FullJournal(Journal):
+    """A journal on a disk that becomes full."""
+
+    def __init__(self, path: str, room: int) -> None:
+        super().__init__(path)
+        self.room = room
+
+    def write(self, **record: object) -> None:
+        """ENOSPC when there is no room any more."""
+        if not self.room:
+            raise LiveUpdateError(errno.ENOSPC, "the journal: full")
+        self.room -= 1
+        super().write(**record)

@@ -9,6 +9,7 @@ import pytest
 
 from devstate.cli.rehearse import open_scenario
 from devstate.errors import LiveUpdateError
+from devstate.frozen import replace
 from devstate.luo.kvm import Kvm
 from devstate.pagetable import native
 from devstate.rehearsal.document import PHASES, document
@@ -59,10 +60,12 @@ def test_what_nobody_took_back_is_warned_of() -> None:
     ],
     ids=str,
 )
-def test_faults(fault: Fault) -> None:
+@pytest.mark.parametrize("jump", ["exec", "kill"])
+def test_faults(fault: Fault, jump: str) -> None:
     """Each ends as documented, and nothing is wrong."""
-    result = run(SMALL, fault)
-    assert ((), True) == (result.wrong, result.ended in ends_of(fault, SMALL)), result.failures
+    scenario = replace(SMALL, jump=jump)
+    result = run(scenario, fault)
+    assert ((), True) == (result.wrong, result.ended in ends_of(fault, scenario)), result.failures
 
 
 def test_a_flipped_byte_is_refused() -> None:
