@@ -57,10 +57,10 @@ def _guest() -> list[Row]:
             blackouts.append(jump["blackout_us"])
     own, journaled = median(times[None]), median(times["journal"])
     return [
-        at_most("small guest: blackout", median(blackouts) / 1000, "ms"),
-        at_most("small guest: devstate's own share", own / 1000, "ms"),
-        at_most("small guest: own share / blackout", own / median(blackouts), "x"),
-        at_most("journal: what it adds to the blackout", (journaled - own) / median(blackouts), "x", must=0.05),
+        at_most("small guest, blackout", median(blackouts) / 1000, "ms"),
+        at_most("small guest, devstate's own share", own / 1000, "ms"),
+        at_most("small guest, own share / blackout", own / median(blackouts), "x"),
+        at_most("journal, what it adds to the blackout", (journaled - own) / median(blackouts), "x", must=0.05),
     ]
 
 
@@ -82,8 +82,8 @@ def _devices() -> list[Row]:
     took = interleave({str(count): (lambda count=count: jump(count)) for count in DEVICES}, rounds=5)
     each = {count: took[str(count)] / count for count in DEVICES}
     return [
-        *[at_most(f"{count} devices: freeze, serialise, open, restore", 1000 * took[str(count)], "ms") for count in DEVICES],
-        at_most("a device of 256 / one of 16: linear", each[256] / each[16], "x", must=2.0),
+        *[at_most(f"{count} devices, freeze, serialise, open, restore", 1000 * took[str(count)], "ms") for count in DEVICES],
+        at_most("a device of 256 / one of 16", each[256] / each[16], "x", must=2.0),
     ]
 
 
@@ -99,6 +99,6 @@ def _memory() -> list[Row]:
         spent[gib] = took["prove"] / gib
         # A GiB is read in a fraction of a millisecond: what a call costs by itself counts for more there.
         must = 2.0 if gib > 1 else None
-        rows.append(at_most(f"{gib} GiB at 4K: proof / reading the tables", took["prove"] / took["read"], "x", must=must))
+        rows.append(at_most(f"{gib} GiB at 4K, proof / reading the tables", took["prove"] / took["read"], "x", must=must))
         del tables, calls
-    return [*rows, at_most("a GiB of 1024 / one of 64: linear", spent[1024] / spent[64], "x", must=1.5)]
+    return [*rows, at_most("a GiB of 1024 / one of 64", spent[1024] / spent[64], "x", must=1.5)]

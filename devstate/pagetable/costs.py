@@ -23,11 +23,11 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    "contiguous": Cost(stream=12.3, pack=225.0, prove=286.0, unpack=221.0, fresh=2180.0),
-    "runs of 512": Cost(stream=12.3, pack=220.0, prove=332.0, unpack=219.0, fresh=2170.0),
-    "runs of 8": Cost(stream=266.0, pack=272.0, prove=1030.0, unpack=379.0, fresh=2400.0),
-    "mixed": Cost(stream=45.9, pack=267.0, prove=375.0, unpack=318.0, fresh=2400.0),
-    "random": Cost(stream=1930.0, pack=386.0, prove=5310.0, unpack=427.0, fresh=2510.0),
-    "sparse": Cost(stream=48.4, pack=388.0, prove=395.0, unpack=280.0, fresh=2470.0),
-    "2M pages": Cost(stream=12.3, pack=504.0, prove=None, unpack=225.0, fresh=2220.0),
+    "contiguous": Cost(stream=12.3, pack=215.0, prove=293.0, unpack=172.0, fresh=2150.0),
+    "runs of 512": Cost(stream=12.3, pack=218.0, prove=331.0, unpack=170.0, fresh=2140.0),
+    "runs of 8": Cost(stream=266.0, pack=257.0, prove=1020.0, unpack=322.0, fresh=2390.0),
+    "mixed": Cost(stream=45.9, pack=256.0, prove=408.0, unpack=322.0, fresh=2390.0),
+    "random": Cost(stream=1930.0, pack=373.0, prove=5510.0, unpack=344.0, fresh=2460.0),
+    "sparse": Cost(stream=48.4, pack=382.0, prove=405.0, unpack=287.0, fresh=2410.0),
+    "2M pages": Cost(stream=12.3, pack=520.0, prove=None, unpack=180.0, fresh=2170.0),
 }
