@@ -77,7 +77,7 @@ def _devices() -> list[Row]:
         old.prepare()
         old.freeze()
         built = build(Spec(forms, parts=old.parts()), registry=registry)
-        new.take_up(Left(open_memory(built.arena.view(), fdt=built.fdt_pa, scratch=built.scratch)))
+        new.restore(Left(open_memory(built.arena.view(), fdt=built.fdt_pa, scratch=built.scratch)))
 
     took = interleave({str(count): (lambda count=count: jump(count)) for count in DEVICES}, rounds=5)
     each = {count: took[str(count)] / count for count in DEVICES}

@@ -176,7 +176,7 @@ class Devices:
         """What the jump carries: one entry for each preserved device, parents first."""
         return tuple([DeviceState(each.path, each.depth, each.requested, each.payload) for each in reversed(self._list) if each.preserved])
 
-    def restore(self, states: Iterable[DeviceState]) -> None:
+    def receive(self, states: Iterable[DeviceState]) -> None:
         """In the new kernel: mark what was carried, and let drivers take it up, parents first. ENODEV for a device that is not there."""
         for state in sorted(states, key=lambda each: (each.depth, each.path)):
             device = self.device(state.path)

@@ -323,16 +323,15 @@ class Kernel:
         """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
         assert handover.preserved is not None  # check() saw to it
         left = Left(handover)
-        known = {each.name: each for each in self.orchestrator.participants}
+        known = [each.name for each in self.orchestrator.participants]
         unknown = [name for name in left.subsystems() if name not in known]
         holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
         preserved = handover.preserved
         if handover.luo is not None:
             self.sessions(handover)
         self.guest.covered = preserved.covers
-        for name, each in known.items():
-            op = each.take_up if isinstance(each, RehearsedDevices) else each.restore
-            self.engine.call(RESTORE, _Restoring(name, op), "restore", left)
+        for each in self.orchestrator.participants:
+            self.engine.call(RESTORE, each, "restore", left)
         self.iommu.proven(Coverage(preserved.map, [self.machine.scratch]))
 
     def others(self) -> list[str]:
@@ -401,13 +400,6 @@ def tell(message: dict[str, Any]) -> None:
     data = f"{json.dumps(message)}\n".encode()
     while data:
         data = data[os.write(1, data) :]
-
-
-class _Restoring:
-    """A participant for the engine's restore phase, whatever its own method is called."""
-
-    def __init__(self, name: str, op: Any) -> None:
-        self.name, self.restore = name, op
 
 
 def forms_names(release: str) -> list[str]:

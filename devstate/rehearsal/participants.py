@@ -275,8 +275,7 @@ class Iommu:
             except DecodeError as error:
                 raise LiveUpdateError(errno.EINVAL, f"device {number}: {error}") from error
             holds(not findings, f"the page tables of device {number} are not sound")
-            mapped = sum(size * count for size, count in walk.leaves.items())
-            holds(mapped == domain.bytes_mapped, f"device {number} maps {mapped:#x} bytes, {domain.bytes_mapped:#x} were left")
+            holds(walk.bytes == domain.bytes_mapped, f"device {number} maps {walk.bytes:#x} bytes, {domain.bytes_mapped:#x} were left")
             self.tables[number] = table
             self.slots[number] = (domain.last + 1 - domain.first) // STRIDE
 
@@ -349,7 +348,7 @@ class RehearsedDevices(Devices):
         head = PartSpec(path, form, ({"devices": len(rows), "flags": 0},))
         return (head, PartSpec(f"{path}/devices", form, tuple(rows), "ds_device", many=True), *drivers)
 
-    def take_up(self, left: Left) -> None:
+    def restore(self, left: Left) -> None:
         """Take it up, parents first. ENODEV for a device that is not here, else the error of the first driver that cannot."""
         path, form = f"devices/{MACHINE}", "devices-v1"
         rows = left.records(f"{path}/devices", form)
@@ -359,7 +358,7 @@ class RehearsedDevices(Devices):
             compatible, own = text_of(row.driver), f"{path}/driver-{place}"
             payload = (compatible, left.record(own, compatible)) if compatible else None
             states.append(DeviceState(text_of(row.path), row.depth, bool(row.flags & REQUESTED), payload))
-        self.restore(states)
+        self.receive(states)
 
 
 def take_interrupts(guest: GuestMemory, events: dict[int, int]) -> None:

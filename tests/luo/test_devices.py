@@ -100,7 +100,7 @@ def test_the_jump_carries_preserved_and_finish_warns() -> None:
     devices.freeze()
     log: Log = []
     new = tree(log)
-    new.restore(devices.saved())
+    new.receive(devices.saved())
     assert ["root", "root/port", "root/port/nvme", "root/port/nic"] == [each.path for each in new if each.preserved]
     assert b"queues" == new.device("root/port/nic").payload
     new.reclaim(new.device("root/port/nvme"))
@@ -121,7 +121,7 @@ def test_a_device_that_is_gone_in_the_new_kernel() -> None:
     devices.prepare()
     new = Devices([Device("root")])
     with pytest.raises(LiveUpdateError, match="no device root/port") as refused:
-        new.restore(devices.saved())
+        new.receive(devices.saved())
     assert errno.ENODEV == refused.value.errno
 
 
