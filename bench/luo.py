@@ -25,10 +25,10 @@ from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.prove import prove
 from devstate.rehearsal.document import document
 from devstate.rehearsal.machine import Machine
-from devstate.rehearsal.participants import RehearsedDevices
 from devstate.rehearsal.run import run as rehearse
 from devstate.rehearsal.scenario import DevicePlan, Scenario
 from devstate.rehearsal.state import Left
+from devstate.rehearsal.tree import RehearsedDevices
 
 TABLES = 512
 """Leaf tables of a GiB at 4K."""

@@ -33,10 +33,13 @@ from devstate.luo.orchestrator import Orchestrator
 from devstate.luo.states import Event, State
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.radix import cut
+from devstate.rehearsal.domains import FORMAT, IOVA, LEVELS, WINDOW, Iommu
+from devstate.rehearsal.guest import GUEST, GuestMemory, take_interrupts
+from devstate.rehearsal.interrupts import Interrupts
 from devstate.rehearsal.journal import Journal
-from devstate.rehearsal.machine import BASE, IS_QUIET, PAGE, QUIET, RUNNING, Machine
-from devstate.rehearsal.participants import GUEST, GuestMemory, Interrupts, Iommu, RehearsedDevices, holds, take_interrupts
-from devstate.rehearsal.state import Left
+from devstate.rehearsal.machine import BASE, EVERY, IS_QUIET, PAGE, QUIET, RUNNING, STRIDE, Machine
+from devstate.rehearsal.state import Left, holds
+from devstate.rehearsal.tree import RehearsedDevices
 from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
 
 TYPE_CHECKING = False
@@ -151,8 +154,6 @@ class Kernel:
 
     def hardware(self) -> list[dict[str, Any]]:
         """What is programmed into the devices."""
-        from devstate.rehearsal.participants import EVERY, FORMAT, IOVA, LEVELS, STRIDE, WINDOW
-
         return [
             {
                 "number": number, "format": FORMAT, "levels": LEVELS, "top_table": table.top_table, "iova": IOVA + WINDOW * number,

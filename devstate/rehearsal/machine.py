@@ -34,6 +34,12 @@ QUIET, IS_QUIET = 4, 5
 
 DEVICE_WORDS = 8
 
+STRIDE = 64
+"""Bytes between stamps in a ring: a cache line."""
+
+EVERY = 256
+"""Stamps between two interrupts of a device."""
+
 
 class Machine:
     """The memory of a rehearsal, as one process sees it."""

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from devstate.handover.state import Part
 
 NAME_SIZE = 64
+NONE = 0xFFFFFFFF
+"""No domain, no PASID, no parent."""
+
+
+def holds(condition: object, reason: str) -> None:
+    """LiveUpdateError EINVAL unless something holds."""
+    if not condition:
+        raise LiveUpdateError(errno.EINVAL, reason)
 
 
 def chars(text: str, size: int = NAME_SIZE) -> bytes:

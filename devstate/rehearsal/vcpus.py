@@ -10,8 +10,8 @@ from devstate.codec.encode import encode
 from devstate.handover.spec import PartSpec
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
-from devstate.rehearsal.participants import GUEST, holds
-from devstate.rehearsal.state import Left, chars, values_of
+from devstate.rehearsal.guest import GUEST
+from devstate.rehearsal.state import Left, chars, holds, values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

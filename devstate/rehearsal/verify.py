@@ -14,8 +14,8 @@ import os
 import crc32c
 import numpy as np
 
-from devstate.rehearsal.machine import FAULTS, INTERRUPTS, LOST, PAGE, STAMP, STAMPS, Machine
-from devstate.rehearsal.participants import STRIDE, GuestMemory, pattern
+from devstate.rehearsal.guest import GuestMemory, pattern
+from devstate.rehearsal.machine import FAULTS, INTERRUPTS, LOST, PAGE, STAMP, STAMPS, STRIDE, Machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

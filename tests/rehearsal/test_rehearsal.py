@@ -14,9 +14,9 @@ from devstate.luo.kvm import Kvm
 from devstate.pagetable import native
 from devstate.rehearsal.document import PHASES, document
 from devstate.rehearsal.faults import ends_of, faults_of
+from devstate.rehearsal.guest import GuestMemory, pattern
 from devstate.rehearsal.journal import read_journal, state_of
 from devstate.rehearsal.machine import BASE, FAULTS, INTERRUPTS, LOST, PAGE, STAMPS, Machine
-from devstate.rehearsal.participants import GuestMemory, pattern
 from devstate.rehearsal.run import Fault, run
 from devstate.rehearsal.scenario import DevicePlan, Scenario
 from devstate.rehearsal.verify import verify_end

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The device tree of a rehearsal: who is requested, who goes along, and what each driver leaves."""
+
+from __future__ import annotations
+
+from devstate.handover.spec import PartSpec
+from devstate.luo.devices import Device, Devices, DeviceState
+from devstate.rehearsal.drivers import Bus, Driver, load_driver
+from devstate.rehearsal.machine import Machine
+from devstate.rehearsal.state import NONE, Left, chars, holds, text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from devstate.layout.registry import Registry
+    from devstate.luo.engine import Engine
+    from devstate.luo.states import State
+    from devstate.memory.arena import Arena
+    from devstate.rehearsal.scenario import Scenario
+
+MACHINE = "machine"
+REQUESTED, PRESERVED, FROZEN = 1, 2, 2
+"""Numbers of devices-v1's names."""
+
+
+class RehearsedDevices(Devices):
+    """The device tree of a scenario, in the kernel of one hop."""
+
+    def __init__(
+        self, scenario: Scenario, hop: int, machine: Machine, engine: Engine, state: Callable[[], State], registry: Registry
+    ) -> None:
+        super().__init__(engine=engine, state=state)
+        self.scenario = scenario
+        bus, root = Bus(), Device("root", driver=Bus(), bus=Bus())
+        made: dict[str, Device] = {}
+        waiting = list(enumerate(scenario.devices))
+        while waiting:  # parents may stand behind their children
+            for number, plan in [each for each in waiting if each[1].parent is None or each[1].parent in made]:
+                driver = load_driver(plan.driver)(plan.drivers[hop], number, machine, registry)
+                made[plan.name] = Device(plan.name, made[plan.parent] if plan.parent else root, driver=driver, bus=bus)
+                waiting.remove((number, plan))
+        for device in (root, *made.values()):
+            self.add(device)
+
+    def drivers(self) -> Iterator[Driver]:
+        """Those of the devices of the scenario, in its order."""
+        for device in self._planned():
+            yield device.driver
+
+    def probe(self, arena: Arena) -> None:
+        """At a cold boot: every driver sets its device up."""
+        for driver in self.drivers():
+            driver.probe(arena)
+
+    def ask(self) -> None:
+        """User space asks for the devices that the scenario says."""
+        for plan, device in zip(self.scenario.devices, self._planned(), strict=True):
+            if plan.requested:
+                self.request(device)
+
+    def take_back(self) -> None:
+        """User space reclaims the devices that the scenario says."""
+        for plan, device in zip(self.scenario.devices, self._planned(), strict=True):
+            if device.preserved and plan.reclaim:
+                self.reclaim(device)
+
+    def _planned(self) -> list[Device]:
+        return [next(device for device in self if device.name == plan.name) for plan in self.scenario.devices]
+
+    def parts(self) -> tuple[PartSpec, ...]:
+        """The devices that come along, and what each driver left."""
+        path, form = f"devices/{MACHINE}", "devices-v1"
+        states = self.saved()
+        places = {state.path: place for place, state in enumerate(states)}
+        rows = [
+            {
+                "path": chars(state.path, 128), "parent": places.get(state.path.rpartition("/")[0], NONE), "depth": state.depth,
+                "bus": chars(Bus.name, 32), "driver": chars(state.payload[0] if state.payload else "", 48),
+                "flags": PRESERVED | (REQUESTED if state.requested else 0), "phase": FROZEN,
+            }
+            for state in states
+        ]  # fmt: skip
+        drivers = [
+            PartSpec(f"{path}/driver-{place}", state.payload[0], (state.payload[1],)) for place, state in enumerate(states) if state.payload
+        ]
+        head = PartSpec(path, form, ({"devices": len(rows), "flags": 0},))
+        return (head, PartSpec(f"{path}/devices", form, tuple(rows), "ds_device", many=True), *drivers)
+
+    def restore(self, left: Left) -> None:
+        """Take it up, parents first. ENODEV for a device that is not here, else the error of the first driver that cannot."""
+        path, form = f"devices/{MACHINE}", "devices-v1"
+        rows = left.records(f"{path}/devices", form)
+        holds(left.record(path, form).devices == len(rows), "not as many devices as were said")
+        states = []
+        for place, row in enumerate(rows):
+            compatible, own = text_of(row.driver), f"{path}/driver-{place}"
+            payload = (compatible, left.record(own, compatible)) if compatible else None
+            states.append(DeviceState(text_of(row.path), row.depth, bool(row.flags & REQUESTED), payload))
+        self.receive(states)
