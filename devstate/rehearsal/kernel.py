@@ -5,26 +5,22 @@ descriptors, and must open, check, restore and finish. In a chain of jumps, each
 It is told what to do by lines on its standard input, and says what it did by JSON lines on its output, each with the time (ns, the clock of
 the machine, which all processes share)::
 
-    in    jump: go on from where it waits
+    in    update: hand over          exec: become the new kernel       heal: what was broken is repaired
     out   {"step": ..., "at": ns, ...}    a step is done
-          {"failed": ..., "errno": ..., "reason": ...}    it is not, and what was done is undone
+          {"failed": ..., "errno": ..., "at": ns}    it is not, and what was done is undone
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import signal
 import sys
 import time
 
-from devstate.check.run import check
 from devstate.errors import DevstateError, LiveUpdateError
-from devstate.finding import Severity
 from devstate.handover.build import build
-from devstate.handover.content import write_content
 from devstate.handover.open import open_memory
 from devstate.handover.spec import FileSpec, FolioColumns, GuestSpec, SessionSpec, Spec, forms_of
 from devstate.layout.registry import Registry
@@ -34,11 +30,12 @@ from devstate.luo.states import Event, State
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.radix import cut
 from devstate.rehearsal.domains import FORMAT, IOVA, LEVELS, WINDOW, Iommu
-from devstate.rehearsal.guest import GUEST, GuestMemory, take_interrupts
+from devstate.rehearsal.guest import GuestMemory, take_interrupts
 from devstate.rehearsal.interrupts import Interrupts
 from devstate.rehearsal.journal import Journal
-from devstate.rehearsal.machine import BASE, EVERY, IS_QUIET, PAGE, QUIET, RUNNING, STRIDE, Machine
+from devstate.rehearsal.machine import EVERY, IS_QUIET, PAGE, QUIET, RUNNING, STRIDE, Machine
 from devstate.rehearsal.state import Left, holds
+from devstate.rehearsal.takeover import SESSION, TOKEN, check_sessions, judge, others, poison
 from devstate.rehearsal.tree import RehearsedDevices
 from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
 
@@ -50,17 +47,8 @@ if TYPE_CHECKING:
     from devstate.rehearsal.scenario import Scenario
 
 RESTORE = Phase("restore", "restore", unwind=NONE, blackout=True)
-SESSION, TOKEN = GUEST, 1
-"""The session with the guest's memory, and its token there."""
-
 ORDER = 9
 """The guest's memory is in folios of 2 MiB."""
-
-OWN = "devstate-v1"
-"""The subtree of the participants: no kernel's, and understood by all that are rehearsed."""
-
-POISON = 0xA5
-"""What a new kernel fills with whatever is not preserved: nothing may have relied on it."""
 
 
 class Kernel:
@@ -248,7 +236,7 @@ class Kernel:
             folios = FolioColumns(index, pfn, [3] * len(index), [ORDER] * len(index))
             sessions = (SessionSpec(SESSION, (FileSpec(TOKEN, size=self.guest.size, folios=folios),)),)
             guests = (self.guest.guest(SESSION, TOKEN),)
-            sessions += tuple([SessionSpec(name, (FileSpec(TOKEN, name.encode(), len(name)),)) for name in self.others()])
+            sessions += tuple([SessionSpec(name, (FileSpec(TOKEN, name.encode(), len(name)),)) for name in others(self.scenario)])
         else:  # a kernel before LUO keeps memory, and no files
             kept = cut([*((pa, PAGE) for pa in self.kept()), (self.guest.pa, self.guest.size)], PAGE)
         jump = self.hop + 1
@@ -279,13 +267,13 @@ class Kernel:
             handover = open_memory(self.machine.memory(), fdt=root, scratch=(scratch, size), registry=self.registry)
             self.say("opened")
             self.step("check")
-            self.judge(handover)
+            judge(handover, self.scenario.kernels[self.hop])
             self.say("checked")
             self.step("restore")
             self.restore(handover)
             self.say("restored", registers=self.vcpus.shown(self.vcpus.read()), calls=self.calls())
             self.step("restored")
-            self.poison(handover)
+            poison(self.machine, handover)
         except DevstateError as error:
             self.fail(error)
             return
@@ -302,24 +290,6 @@ class Kernel:
             self.engine.warnings.append(str(error))
         self.say("finished", warnings=self.engine.warnings)
 
-    def judge(self, handover: Handover) -> None:
-        """What check says of it must be no error."""
-        errors = [each for each in check(handover, self.scenario.kernels[self.hop]).findings if each.severity is Severity.ERROR]
-        holds(not errors, f"{errors[0].rule}: {errors[0].message}" if errors else "")
-        known = {*forms_names(self.scenario.kernels[self.hop])}
-        formats = [each.format for each in handover.subtrees] + [each.format for each in handover.files]
-        met = {name for name in formats if name is not None and name != OWN}
-        met |= {handover.layout.name} if handover.layout is not None else set()
-        holds(met <= known, f"kernel {self.scenario.kernels[self.hop]} does not read {', '.join(sorted(met - known))}")
-
-    def poison(self, handover: Handover) -> None:
-        """Use all memory that is not preserved, as a kernel does that runs: whatever relied on it will show."""
-        assert handover.preserved is not None  # check() saw to it
-        at = BASE
-        for start, size in [*handover.preserved.map.ranges(), (self.machine.end, 0)]:
-            self.machine.span(at, start - at)[:] = bytes([POISON]) * (start - at)
-            at = start + size
-
     def restore(self, handover: Handover) -> None:
         """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
         assert handover.preserved is not None  # check() saw to it
@@ -329,29 +299,11 @@ class Kernel:
         holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
         preserved = handover.preserved
         if handover.luo is not None:
-            self.sessions(handover)
+            check_sessions(handover, self.guest, self.scenario)
         self.guest.covered = preserved.covers
         for each in self.orchestrator.participants:
             self.engine.call(RESTORE, each, "restore", left)
         self.iommu.proven(Coverage(preserved.map, [self.machine.scratch]))
-
-    def others(self) -> list[str]:
-        """Names of the sessions beside the guest's; each has one file, with its name."""
-        return [f"session-{number}" for number in range(self.scenario.sessions)]
-
-    def sessions(self, handover: Handover) -> None:
-        """Every session is there, with its file as it was."""
-        assert handover.luo is not None  # restore() asked
-        sizes = {SESSION: self.guest.size} | {name: len(name) for name in self.others()}
-        holds({each.name for each in handover.luo.sessions} == {*sizes}, "the sessions are not those that were handed over")
-        for session in handover.luo.sessions:
-            said = [(each.token, each.size, each.pos, each.seals) for each in session.files]
-            wanted = [(TOKEN, sizes[session.name], 0, 0)]
-            holds(said == wanted, f"{session.name}: (token, size, position, seals) are {said}, not {wanted}")
-            if session.name != SESSION:
-                content = io.BytesIO()
-                write_content(handover, session.files[0], content)
-                holds(content.getvalue() == session.name.encode(), f"{session.name}: the content is not what it was")
 
     def hurry(self) -> None:
         """A second update begins before this one is finished: it must be refused."""
@@ -401,11 +353,3 @@ def tell(message: dict[str, Any]) -> None:
     data = f"{json.dumps(message)}\n".encode()
     while data:
         data = data[os.write(1, data) :]
-
-
-def forms_names(release: str) -> list[str]:
-    """The schemas of all that a kernel of this release reads."""
-    from devstate.layout.release import parse_release, writes
-
-    registry, parsed = Registry.shipped(), parse_release(release)
-    return [name for name, summary in registry.summaries.items() if parsed is not None and writes(summary, parsed)]
