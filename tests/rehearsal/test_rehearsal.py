@@ -16,9 +16,10 @@ from devstate.rehearsal.document import PHASES, document
 from devstate.rehearsal.faults import ends_of, faults_of
 from devstate.rehearsal.guest import GuestMemory, pattern
 from devstate.rehearsal.journal import read_journal, state_of
-from devstate.rehearsal.machine import BASE, FAULTS, INTERRUPTS, LOST, PAGE, STAMPS, Machine
-from devstate.rehearsal.run import Fault, run
+from devstate.rehearsal.machine import BASE, FAULTS, INTERRUPTS, LOST, PAGE, QUIET, STAMPS, Machine
+from devstate.rehearsal.run import Fault, Rehearsal, run
 from devstate.rehearsal.scenario import DevicePlan, Scenario
+from devstate.rehearsal.takeover import POISON
 from devstate.rehearsal.verify import verify_end
 
 pytestmark = pytest.mark.skipif(not native.BUILT, reason="devices do their DMA in the core")
@@ -106,6 +107,27 @@ def test_the_document_adds_up() -> None:
         assert abs(before["start_us"] + before["us"] - after["start_us"]) <= 1
     assert jump["blackout_us"] == sum(each["us"] for each in jump["phases"] if each["blackout"])
     assert made["right"]
+
+
+def test_a_new_kernel_takes_all_memory_that_is_not_preserved() -> None:
+    """The scratch area, where nothing ever is, has been overwritten to its last byte; the guest's memory has not."""
+    rehearsal = Rehearsal(SMALL)
+    assert "updated" == rehearsal.run().ended
+    pa, size = rehearsal.machine.scratch
+    assert bytes([POISON]) * size == bytes(rehearsal.machine.span(pa, size))
+
+
+def test_a_device_that_stays_behind_stands_still() -> None:
+    """From the freeze until the new kernel starts it; the one that comes along goes on all the time."""
+    plans = (DevicePlan("stays", drivers=(1, 1), requested=False), DevicePlan("comes", drivers=(1, 1)))
+    seen: dict[str, list[int]] = {}
+    rehearsal = Rehearsal(Scenario("two", memory=8 << 20, devices=plans))
+    rehearsal.progress = lambda step: seen.update({step.name: [rehearsal.machine.counter(number, STAMPS) for number in (0, 1)]})
+    result = rehearsal.run()
+    assert ("updated", ()) == (result.ended, result.wrong)
+    assert seen["frozen"][0] == seen["restored"][0] > 0
+    assert 0 == rehearsal.machine.counter(0, QUIET)
+    assert seen["frozen"][1] < seen["restored"][1]
 
 
 def quiet() -> Machine:
