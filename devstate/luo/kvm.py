@@ -68,7 +68,7 @@ VM_PARTS = (
 CHIPS = {"pic0": 0, "pic1": 1, "ioapic": 2}
 CHIP_SIZE = 520
 
-WRITE_ORDER = ("cpuid", "tsc", "sregs", "regs", "xcrs", "xsave", "msrs", "lapic", "mp-state", "debugregs", "events")
+WRITE_ORDER = ("cpuid", "sregs", "regs", "xcrs", "xsave", "msrs", "lapic", "mp-state", "debugregs", "events")
 
 
 class Kvm:
@@ -148,6 +148,16 @@ def load_vcpu(vcpu: int, parts: Mapping[str, bytes]) -> None:
             write_msrs(vcpu, parts[name])
         else:
             _call(vcpu, ioctls[name], bytearray(parts[name]), name)
+
+
+def tsc_khz(vcpu: int) -> int:
+    """Frequency of the guest's TSC, kHz."""
+    return _number(vcpu, GET_TSC_KHZ)
+
+
+def set_tsc_khz(vcpu: int, khz: int) -> None:
+    """Set it. LiveUpdateError when this host cannot give a guest that frequency."""
+    _number(vcpu, SET_TSC_KHZ, khz)
 
 
 def save_vm(kvm: Kvm) -> dict[str, bytes]:

@@ -64,6 +64,13 @@ class Vcpus:
         """Make them so."""
         self.now = vcpus
 
+    def tsc_khz(self) -> int:
+        """Frequency of their TSC, kHz; 0 where they have none."""
+        return 0
+
+    def tune(self, khz: int) -> None:
+        """Give them a TSC of this frequency. LiveUpdateError where that cannot be."""
+
     def shown(self, vcpus: list[dict[str, bytes]]) -> list[dict[str, str]]:
         """Parts that stand still, to be compared before and after."""
         return [{name: data.hex() for name, data in each.items() if name in STILL} for each in vcpus]
@@ -71,7 +78,8 @@ class Vcpus:
     def parts(self) -> tuple[PartSpec, ...]:
         """The machine, and what each vCPU is: at the freeze, or now when it was not frozen yet."""
         path = f"kvm/{GUEST}"
-        head = {"name": chars(GUEST), "vcpus": self.count, "memslots": 0, "flags": 0, "tsc_khz": 0, "xsave_size": 4096, "padding": 0}
+        head = {"name": chars(GUEST), "vcpus": self.count, "memslots": 0, "flags": 0, "tsc_khz": self.tsc_khz(), "padding": 0}
+        head["xsave_size"] = max([4096, *[len(each.get("xsave", b"")) for each in self.frozen]])
         parts = [PartSpec(path, "kvm-x86-vm-v1", (head,))]
         for number, each in enumerate(self.frozen or self.read()):
             for name, data in each.items():
@@ -82,7 +90,9 @@ class Vcpus:
     def restore(self, left: Left) -> None:
         """As many vCPUs, with all their parts."""
         path = f"kvm/{GUEST}"
-        holds(left.record(path, "kvm-x86-vm-v1").vcpus == self.count, "not as many vCPUs as there were")
+        head = left.record(path, "kvm-x86-vm-v1")
+        holds(head.vcpus == self.count, "not as many vCPUs as there were")
+        self.tune(head.tsc_khz)
         found: list[dict[str, bytes]] = []
         for number in range(self.count):
             records = {name: left.record(f"{path}/vcpu{number}/{name}", f"kvm-x86-{name}-v1") for name in self.parts_of_a_vcpu}
@@ -126,3 +136,17 @@ class KvmVcpus(Vcpus):
 
         for fd, parts in zip(self.fds, vcpus, strict=True):
             load_vcpu(fd, parts)
+
+    def tsc_khz(self) -> int:
+        """From KVM; all of a machine have the same."""
+        from devstate.luo.kvm import tsc_khz
+
+        return tsc_khz(self.fds[0])
+
+    def tune(self, khz: int) -> None:
+        """Into KVM, where it is another one."""
+        from devstate.luo.kvm import set_tsc_khz, tsc_khz
+
+        for fd in self.fds:
+            if khz != tsc_khz(fd):
+                set_tsc_khz(fd, khz)

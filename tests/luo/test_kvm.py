@@ -128,6 +128,16 @@ def test_a_machine_to_another(machine: Kvm) -> None:
         assert decode(layout("clock"), again["clock"]).clock >= decode(layout("clock"), parts["clock"]).clock
 
 
+def test_the_frequency_of_the_tsc(machine: Kvm) -> None:
+    """It has one, and takes it again."""
+    with machine as one:
+        vcpu = one.add_vcpu()
+        khz = kvm.tsc_khz(vcpu)
+        assert khz > 100_000
+        kvm.set_tsc_khz(vcpu, khz)
+        assert khz == kvm.tsc_khz(vcpu)
+
+
 def test_what_kvm_refuses(machine: Kvm) -> None:
     """Which part, or which register."""
     with machine as one:
