@@ -131,3 +131,27 @@ def test_a_rule_of_another_level_is_missed(rule: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "RULE", replace(module.RULE, severity=level))
     changed = tool().output(rule) != (FIXTURES / rule / "expected.txt").read_text()
     assert changed or rule in ("DS305", "DS306")
+
+
+@pytest.mark.parametrize(("rule", "makes"), [("DS501", "differing"), ("DS502", "drift"), ("DS504", "missing")])
+def test_a_rule_that_says_nothing_of_what_it_found_is_missed(rule: str, makes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant: the finding that others ask a rule to make has no words."""
+    make = getattr(rule_module(rule), makes)
+    monkeypatch.setattr(rule_module(rule), makes, lambda *given: replace(make(*given), message=""))
+    assert (FIXTURES / rule / "expected.txt").read_text() != tool().output(rule)
+
+
+def test_a_lint_that_is_silent_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant: DS505 finds every field documented."""
+    monkeypatch.setattr(rule_module("DS505"), "lint", lambda _: iter(()))
+    assert (FIXTURES / "DS505" / "expected.txt").read_text() != tool().output("DS505")
+
+
+@pytest.mark.parametrize("rule", ["DS502", "DS505"])
+def test_lint_is_silent_on_the_side_that_is_right(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rule asks for is there in the old side: with it alone, it is not named."""
+    old, _ = tool().sides(rule)
+    monkeypatch.setattr(tool(), "sides", lambda _: (old, old))
+    said = tool().output(rule)
+    assert "exit 0" in said
+    assert f"[{rule}" not in said
