@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from devstate.codec.decode import decode
 from devstate.codec.plan import format_of, piece_of, plan_of
+from devstate.codec.suspects import View, judged, suspects
 from devstate.errors import DecodeError, LimitError, TruncatedError, UsageError
 from devstate.frozen import frozen
 from devstate.layout.constraints import constraints
-from devstate.layout.model import ArrayType, BytesType, FieldLayout, IntType, StructType, UnionType
+from devstate.layout.model import ArrayType, BytesType, FieldLayout, StructType, UnionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from devstate.codec.decode import Data
@@ -68,25 +70,50 @@ def validate_array(layout: Layout, struct: str | None, data: Data, *, source: st
 
     UsageError for a struct without a fixed size; TruncatedError when the last record is cut.
     """
-    import numpy as np
-
-    shape = plan_of(layout, struct).struct
-    if shape.flexible or not shape.size:
-        raise UsageError(f"{shape.name} has no fixed size, so there are no arrays of it")
+    shape = _fixed(layout, struct)
     count, rest = divmod(memoryview(data).nbytes, shape.size)
     if rest:
         path = f"{shape.name}[{count}]"
         raise TruncatedError("the last record is cut", source=source, pa=pa, offset=count * shape.size, path=path, found=f"{rest} bytes")
+    for row, fault in _faults(layout, shape, data):
+        raise _error(fault, f"{shape.name}[{row}]", source, pa, row * shape.size)
+    return count
+
+
+def first_faults(layout: Layout, struct: str | None, data: Data) -> list[Fault | None]:
+    """What :func:`first_fault` says of each of the records that fill ``data``, in order; bytes behind the last whole one are left alone.
+
+    UsageError for a struct without a fixed size.
+    """
+    shape = _fixed(layout, struct)
+    found: list[Fault | None] = [None] * (memoryview(data).nbytes // shape.size)
+    for row, fault in _faults(layout, shape, data):
+        found[row] = fault
+    return found
+
+
+def _fixed(layout: Layout, struct: str | None) -> StructLayout:
+    shape = plan_of(layout, struct).struct
+    if shape.flexible or not shape.size:
+        raise UsageError(f"{shape.name} has no fixed size, so there are no arrays of it")
+    return shape
+
+
+def _faults(layout: Layout, shape: StructLayout, data: Data) -> Iterator[tuple[int, Fault]]:
+    """The records that are wrong, by number."""
+    import numpy as np
+
+    count = memoryview(data).nbytes // shape.size
     whole = np.frombuffer(data, np.uint8) if count else np.empty(0, np.uint8)
     for start in range(0, count, CHUNK):
-        part = whole[start * shape.size : min(count, start + CHUNK) * shape.size]
-        bad = _suspects(layout, shape, _View(part, 0, (len(part) // shape.size,), (shape.size,)))
+        rows = min(count - start, CHUNK)
+        part = whole[start * shape.size : (start + rows) * shape.size]
+        bad = suspects(layout, shape, View(part, 0, (rows,), (shape.size,)))
         for row in np.flatnonzero(bad) if bad is not None else ():
-            at = (start + int(row)) * shape.size
-            fault = judge(layout, decode(layout, bytes(whole[at : at + shape.size]), shape.name), shape.name)
+            at = int(row) * shape.size
+            fault = judge(layout, decode(layout, bytes(part[at : at + shape.size]), shape.name), shape.name)
             if fault is not None:
-                raise _error(fault, f"{shape.name}[{start + int(row)}]", source, pa, at)
-    return count
+                yield start + int(row), fault
 
 
 def _error(fault: Fault, name: str, source: str | None, pa: int | None, at: int = 0) -> DecodeError:
@@ -102,7 +129,7 @@ def _error(fault: Fault, name: str, source: str | None, pa: int | None, at: int 
 
 
 def _struct(layout: Layout, struct: StructLayout, record: Any, at: int, path: str) -> Fault | None:
-    for field, rules, value in zip(struct.fields, _judged(layout, struct), record, strict=True):
+    for field, rules, value in zip(struct.fields, judged(layout, struct), record, strict=True):
         if rules is not None:
             spot = _Spot(layout, struct, field, rules, record)
             fault = spot.type(field.type, value, at + field.offset, f"{path}{field.name}")
@@ -167,134 +194,3 @@ def _expected(rule: Constraint) -> str:
     if rule.texts:
         return " or ".join(text.rstrip(b"\0").decode() for text in rule.texts)
     return f"{rule.low}..{rule.high}" if rule.rule == "range" else " or ".join(map(str, rule.values))
-
-
-_JUDGED: dict[tuple[int, str], tuple[Layout, list[tuple[Constraint, ...] | None]]] = {}
-_JUDGED_MAX = 4096
-"""Structs kept, as many as plans are."""
-
-
-def _judged(layout: Layout, struct: StructLayout) -> list[tuple[Constraint, ...] | None]:
-    """For each field its constraints, or None where nothing in it can be wrong."""
-    kept = _JUDGED.get((id(layout), struct.name))
-    if kept is None:
-        if len(_JUDGED) >= _JUDGED_MAX:
-            _JUDGED.clear()
-        rules = [constraints(layout, struct, field) if _matters(layout, struct, field, field.type) else None for field in struct.fields]
-        kept = _JUDGED[id(layout), struct.name] = layout, rules
-    return kept[1]
-
-
-def _matters(layout: Layout, struct: StructLayout, field: FieldLayout, kind: TypeLayout) -> bool:
-    if isinstance(kind, ArrayType):
-        return _matters(layout, struct, field, kind.element)
-    if isinstance(kind, StructType):
-        return any(rules is not None for rules in _judged(layout, layout.struct(kind.struct)))
-    return (isinstance(kind, UnionType) and kind.tag is not None) or bool(constraints(layout, struct, field))
-
-
-class _View:
-    """The same place in each of many records: ``shape`` of them, ``strides`` bytes apart, with an axis more for each array around it."""
-
-    __slots__ = ("data", "offset", "shape", "strides")
-
-    def __init__(self, data: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
-        self.data = data
-        self.offset = offset
-        self.shape = shape
-        self.strides = strides
-
-    def at(self, offset: int) -> _View:
-        return _View(self.data, self.offset + offset, self.shape, self.strides)
-
-    def each(self, kind: ArrayType) -> _View:
-        return _View(self.data, self.offset, (*self.shape, kind.count or 0), (*self.strides, kind.stride))
-
-    def array(self, dtype: str) -> Any:
-        import numpy as np
-
-        return np.ndarray(self.shape, dtype, self.data, self.offset, self.strides)
-
-
-def _suspects(layout: Layout, struct: StructLayout, view: _View) -> Any:
-    """A boolean for each record: whether it may be wrong. None when none can be."""
-    bad = None
-    for field, rules in zip(struct.fields, _judged(layout, struct), strict=True):
-        if rules is not None:
-            kind, spot = field.type, view.at(field.offset)
-            live = isinstance(kind, UnionType) and kind.tag is not None
-            found = _suspect_arms(layout, struct, field, view) if live else _suspect_type(layout, struct, field, kind, spot)
-            bad = found if bad is None else bad if found is None else bad | found
-    return bad
-
-
-def _suspect_arms(layout: Layout, struct: StructLayout, field: FieldLayout, view: _View) -> Any:
-    """Where the tag says that an arm is live and that arm may be wrong."""
-    kind = field.type
-    if not isinstance(kind, UnionType):
-        return None
-    tag = struct.field(kind.tag or "")
-    tags = _numbers(layout, tag, tag.type, view.at(tag.offset))
-    bad = None
-    for arm in kind.arms:
-        inside = FieldLayout(arm.name, 0, layout.size_of(arm.type), arm.type)
-        found = _suspect_type(layout, struct, inside, arm.type, view.at(field.offset))
-        if found is not None:
-            live = found if arm.value is None else found & (tags == arm.value)
-            bad = live if bad is None else bad | live
-    return bad
-
-
-def _suspect_type(layout: Layout, struct: StructLayout, field: FieldLayout, kind: TypeLayout, view: _View) -> Any:
-    import numpy as np
-
-    if isinstance(kind, ArrayType):
-        inner = _suspect_type(layout, struct, field, kind.element, view.each(kind)) if kind.count else None
-        return None if inner is None else inner.any(axis=-1)
-    if isinstance(kind, StructType):
-        return _suspects(layout, layout.struct(kind.struct), view)
-    if isinstance(kind, UnionType):
-        return np.ones(view.shape, bool)  # the exact look decides
-    bad = None
-    for rule in constraints(layout, struct, field):
-        found = _suspect_text(rule, kind, view) if isinstance(kind, BytesType) else _suspect_number(layout, field, rule, kind, view)
-        bad = found if bad is None else bad | found
-    return bad
-
-
-def _suspect_text(rule: Constraint, kind: BytesType, view: _View) -> Any:
-    if rule.rule == "text":  # padded with NULs, so the last byte tells of nearly all
-        return view.at(kind.size - 1).array("u1") != 0
-    import numpy as np
-
-    bad = None
-    for text in rule.texts:
-        letters = _View(view.data, view.offset, (*view.shape, len(text)), (*view.strides, 1)).array("u1")
-        other = (letters != np.frombuffer(text, np.uint8)).any(axis=-1)
-        bad = other if bad is None else bad & other
-    return bad
-
-
-def _numbers(layout: Layout, field: FieldLayout, kind: TypeLayout, view: _View) -> Any:
-    """The numbers of a field in all records."""
-    assert isinstance(kind, IntType)  # constraints of numbers and tags are of integers
-    order = layout.environment.byte_order if kind.order == "native" else kind.order
-    numbers = view.array(f"{'<' if order == 'little' else '>'}{'i' if kind.signed else 'u'}{kind.size}")
-    if field.width is None:
-        return numbers
-    number_type = numbers.dtype.newbyteorder("=").type
-    return numbers >> number_type(field.shift or 0) & number_type((1 << field.width) - 1)
-
-
-def _suspect_number(layout: Layout, field: FieldLayout, rule: Constraint, kind: TypeLayout, view: _View) -> Any:
-    numbers = _numbers(layout, field, kind, view)
-    number_type = numbers.dtype.newbyteorder("=").type
-    if rule.rule == "flags":
-        bits = (1 << (field.width or numbers.dtype.itemsize * 8)) - 1
-        return numbers & number_type(rule.mask ^ bits if numbers.dtype.kind == "u" else ~rule.mask) != 0
-    if rule.rule == "range":
-        return (numbers < number_type(rule.low)) | (numbers > number_type(rule.high))
-    bad = numbers != number_type(rule.values[0])
-    for value in rule.values[1:]:
-        bad = bad & (numbers != number_type(value))
-    return bad

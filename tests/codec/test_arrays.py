@@ -6,13 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devstate.codec.decode import decode_array
 from devstate.codec.encode import BATCH, encode, encode_array
-from devstate.codec.validate import first_fault, validate, validate_array
+from devstate.codec.validate import first_fault, first_faults, validate, validate_array
 from devstate.errors import DecodeError, EncodeError, TruncatedError, UsageError
+from devstate.layout.lower import lower
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
+from devstate.schema import Struct
+from tests.codec.strategies import contents, environments, schema_of, structs
 
 LAYOUT = Registry.shipped().layout("luo-v5", Environment())
 FILE = "luo_file_ser"
@@ -73,3 +78,15 @@ def test_validate_array_says_which() -> None:
         validate_array(LAYOUT, FILE, good[:-1])
     with pytest.raises(UsageError, match="no fixed size"):
         validate_array(LAYOUT, "luo_flb_header_ser", b"")
+
+
+@settings(max_examples=60, deadline=None)
+@given(structs(flexible=False), environments, st.data())
+def test_many_verdicts_are_those_of_each(root: Struct, environment: Environment, data: st.DataObject) -> None:
+    """Any bytes as many records: the same rule, place and value as when each is looked at alone."""
+    layout = lower(schema_of(root), environment)
+    for shape in layout.structs:
+        if shape.size:
+            rows = data.draw(contents(5 * shape.size)) + bytes(2 * shape.size)
+            each = [rows[at : at + shape.size] for at in range(0, len(rows), shape.size)]
+            assert [first_fault(layout, row, shape.name) for row in each] == first_faults(layout, shape.name, rows)
