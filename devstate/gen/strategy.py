@@ -136,7 +136,7 @@ def _number(rules: tuple[Constraint, ...], low: int, high: int) -> str:
         if rule.rule == "range":
             low, high = max(low, rule.low), min(high, rule.high)
     if mask is not None:
-        bits = f"numbers(0, {mask:#x}).map(lambda value: value & {mask:#x})"
+        bits = f"numbers({min(0, mask)}, {max(mask, high if mask < 0 else 0):#x}).map(lambda value: value & {mask:#x})"
         return bits if not any(rule.rule == "range" for rule in rules) else f"{bits}.filter(lambda value: {low} <= value <= {high})"
     return f"numbers({low}, {high})"
 

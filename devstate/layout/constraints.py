@@ -28,8 +28,8 @@ RULES = ("truncated", "count", "remainder", "limit", "version", "must", "flags",
 
 @frozen
 class Constraint:
-    """``rule`` is a word of RULES. Numbers are in ``low..high``, one of ``values``, or without bits outside of ``mask``; bytes begin with
-    one of ``texts``.
+    """``rule`` is a word of RULES. Numbers are in ``low..high``, one of ``values``, or without bits outside of ``mask`` (negative
+    when the sign bit of a signed number has a name); bytes begin with one of ``texts``.
     """
 
     rule: str
@@ -74,7 +74,8 @@ def constraints(layout: Layout, struct: StructLayout, field: FieldLayout) -> tup
     if field.must is not None:
         found.append(Constraint("must", values=(field.must,)))
     if field.kind == "flags" and field.known_bits != high - low:
-        found.append(Constraint("flags", mask=field.known_bits))
+        # A named sign bit stands for all the bits above it that a negative number has.
+        found.append(Constraint("flags", mask=field.known_bits - (1 << high.bit_length() + 1 if field.known_bits > high else 0)))
     if field.kind == "enum" and field.names:
         values = tuple(sorted({number for _, number in field.names}))
         found += [Constraint("enum", values=values)] if len(values) <= high - low else []

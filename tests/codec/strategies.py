@@ -118,7 +118,8 @@ def _bit_run(draw: st.DrawFn) -> list[Type]:
     """The bit-fields of one storage unit."""
     base = draw(st.sampled_from((U8, U16, U32, U64)))
     cuts = sorted(draw(st.sets(st.integers(1, base.size * 8 - 1), max_size=4)))
-    return [Bits(base, end - start) for start, end in zip([0, *cuts], [*cuts, base.size * 8], strict=True)]
+    widths = [end - start for start, end in zip([0, *cuts], [*cuts, base.size * 8], strict=True)]
+    return [Bits(base, width, **draw(st.sampled_from(({}, {"LOW": 0}, {"LOW": 0, "HIGH": width - 1})))) for width in widths]
 
 
 @st.composite
