@@ -6,7 +6,7 @@ from __future__ import annotations
 from devstate.codec.decode import decode
 from devstate.codec.encode import encode
 from devstate.codec.text import to_json
-from devstate.handover.iommu.state import FORMAT, unit_state
+from devstate.handover.iommu.state import FORMAT, STRUCTS, unit_state
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
 
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.handover.iommu.model import Unit
-
-STRUCTS = {
-    "state": "ds_iommu_unit",
-    "tables": "ds_iommu_table",
-    "domains": "ds_iommu_domain",
-    "attachments": "ds_iommu_attachment",
-    "windows": "ds_iommu_window",
-}
-"""The struct of each part."""
 
 
 def parts(unit: Unit, name: str) -> list[dict[str, Any]]:

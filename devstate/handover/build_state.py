@@ -52,6 +52,10 @@ class Tree:
         steps = part.path.split("/")
         if not 2 <= len(steps) <= DEPTH_MAX or not all(steps) or steps[0] == LAYOUTS or part.path in self.nodes:
             raise EncodeError("a part is called SUBSYSTEM/OBJECT[/PART], once", path=part.path, found=part.path)
+        if part.raw is not None:
+            self.nodes[part.path] = {"compatible": text(part.format)}
+            self.put(part, part.raw)
+            return
         layout = self.links.registry.layout(part.format, self.links.environment)
         try:
             if part.many:
@@ -69,8 +73,12 @@ class Tree:
             properties["struct"] = text(part.struct)
         if part.many:
             properties["count"] = self.links.number(len(part.records))
+        self.put(part, data)
+
+    def put(self, part: PartSpec, data: bytes) -> None:
+        """The bytes of a part, where it wants them or where they fit."""
         place = part.place or ("state" if len(data) <= INLINE_MAX else "section" if len(data) <= SECTION_MAX else "memory")
-        properties[place] = self.placed(part.path, place, data)
+        self.nodes[part.path][place] = self.placed(part.path, place, data)
 
     def embedded(self, name: str) -> str:
         """The fingerprint of a layout, which is in the tree then."""

@@ -120,6 +120,7 @@ class SubtreeSpec:
 class PartSpec:
     """A part of the subtree ``devstate``: ``path`` is SUBSYSTEM/OBJECT[/PART], ``records`` (mappings of fields to values, one unless
     ``many``) are of the schema ``format``, its root or ``struct``. ``place`` is state, section or memory; None: as fits its size.
+    ``raw``: bytes of a format that is no array of records, in place of these; a reader knows it by ``format`` alone.
     """
 
     path: str
@@ -128,6 +129,7 @@ class PartSpec:
     struct: str | None = None
     many: bool = False
     place: str | None = None
+    raw: bytes | None = None
 
 
 @frozen

@@ -29,7 +29,7 @@ from devstate.luo.orchestrator import Orchestrator
 from devstate.luo.states import Event, State
 from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.radix import cut
-from devstate.rehearsal.domains import FORMAT, IOVA, LEVELS, WINDOW, Iommu
+from devstate.rehearsal.domains import IOVA, WINDOW, Iommu
 from devstate.rehearsal.guest import GuestMemory, take_interrupts
 from devstate.rehearsal.interrupts import Interrupts
 from devstate.rehearsal.journal import Journal
@@ -64,8 +64,8 @@ class Kernel:
         self.orchestrator = Orchestrator(engine=self.engine, state=State.UPDATED if self.hop else State.NORMAL)
         self.guest = GuestMemory(machine)
         self.vcpus = KvmVcpus(scenario.vcpus) if scenario.kvm else Vcpus(scenario.vcpus)
-        self.interrupts = Interrupts(machine)
-        self.iommu = Iommu(machine, self.guest, self.interrupts)
+        self.iommu = Iommu(machine, self.guest, scenario)
+        self.interrupts = Interrupts(self.iommu)
         self.devices = RehearsedDevices(
             scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state, self.registry
         )
@@ -133,8 +133,8 @@ class Kernel:
         arena.reserve(*self.machine.scratch)
         self.guest.fill(self.scenario.seed)
         self.vcpus.run(self.scenario.seed)
-        self.iommu.attach(arena, self.scenario.devices)
-        self.interrupts.route(arena, [*self.iommu.tables], self.scenario.vcpus)
+        self.interrupts.route([number for number, each in enumerate(self.scenario.devices) if each.slots], self.scenario.vcpus)
+        self.iommu.attach(arena, self.interrupts.places)
         self.devices.probe(arena)
         self.devices.ask()
         self.machine.words[RUNNING] = 1
@@ -144,11 +144,10 @@ class Kernel:
         """What is programmed into the devices."""
         return [
             {
-                "number": number, "format": FORMAT, "levels": LEVELS, "top_table": table.top_table, "iova": IOVA + WINDOW * number,
-                "slots": self.iommu.slots[number], "stride": STRIDE, "interrupt_table": self.interrupts.table, "interrupt": number,
-                "every": EVERY, "route": list(self.interrupts.entries[number]),
+                "number": number, "iova": IOVA + WINDOW * number, "slots": self.scenario.devices[number].slots, "stride": STRIDE,
+                "every": EVERY, **self.interrupts.hardware(number),
             }
-            for number, table in self.iommu.tables.items()
+            for number in self.iommu.tables
         ]  # fmt: skip
 
     def hand_over(self) -> None:
@@ -220,7 +219,7 @@ class Kernel:
     def kept(self) -> list[int]:
         """Pages that stay where they are, beside the guest's memory."""
         own = [page for driver in self.devices.drivers() for page in driver.pages]
-        return sorted({*self.iommu.pages(), *([self.interrupts.table] if self.interrupts.table else []), *own})
+        return sorted({*self.iommu.pages(), *own})
 
     def spec(self) -> Spec:
         """What is handed over."""
@@ -254,6 +253,7 @@ class Kernel:
         """The guest runs, and devices that stood still are started."""
         for number in self.iommu.tables:
             self.machine.count(number, QUIET, 0)
+        self.interrupts.release()
         self.machine.words[RUNNING] = 1
 
     # ---- the new kernel ----
@@ -294,7 +294,7 @@ class Kernel:
         """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
         assert handover.preserved is not None  # check() saw to it
         left = Left(handover)
-        known = [each.name for each in self.orchestrator.participants]
+        known = [name for each in self.orchestrator.participants for name in getattr(each, "takes", (each.name,))]
         unknown = [name for name in left.subsystems() if name not in known]
         holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
         preserved = handover.preserved

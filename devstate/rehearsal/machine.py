@@ -7,7 +7,7 @@
     | kernel: tables, handover, first fit up  | scratch     | the guest's memory     |
     0                                         3/8           1/2                      1      of the size
 
-    control page, u64s:  0 stop   1 vCPUs run   then for each device, 8 of them: stamps, interrupts, faults, lost, quiet, is quiet
+    control page, u64s:  0 stop   1 vCPUs run   then for each device, 8 of them: stamps, interrupts, faults, lost, quiet, is quiet, held
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ STOP, RUNNING = 0, 1
 
 STAMPS, INTERRUPTS, FAULTS, LOST = 0, 1, 2, 3
 """Counters of a device: stamps written, interrupts raised, writes that were stopped, interrupts whose entry was not there."""
+
+HELD = 6
+"""Whether an interrupt of a device waits: it is masked."""
 
 QUIET, IS_QUIET = 4, 5
 """Whether a device must not do DMA: a kernel says so, and the device answers."""

@@ -12,6 +12,9 @@
     sessions = 0                   # more sessions, of one small file each
     schemas = ["mine.py"]          # formats of your own drivers; path = ["."] is where their modules are
     preflight = "off"              # look before anything is done: "refuse", or "drop" devices that stand in the way
+    iommu = "vtd"                  # what the devices are behind: or "amd", "smmuv3"
+    stage = "second"               # whose page tables: or "first", with PASID 0 or a context
+    tables = "in-place"            # the new kernel believes the page tables in memory; or "packed": holds them against streams of them
     expect = "updated"             # how it must end: or "refused", "held" (by the pre-flight)
 
     [[devices]]
@@ -35,6 +38,7 @@ import tomllib
 from devstate.errors import UsageError
 from devstate.frozen import frozen
 from devstate.layout.release import parse_release
+from devstate.rehearsal.units.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,12 +55,15 @@ MEMORY_MIN, MEMORY_MAX = 8 << 20, 1 << 36
 JUMPS = ("exec", "kill")
 ENDS = ("updated", "refused", "held")
 PREFLIGHT = ("off", "refuse", "drop")
+STAGES = ("second", "first")
+TABLES = ("in-place", "packed")
 SESSIONS_MAX = 1024
 VERSION_MAX = 99
 OPS = ("prepare", "freeze", "cancel", "restore", "finish")
 
 TOP = (
     "name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight", "schemas", "path",
+    "iommu", "stage", "tables",
 )  # fmt: skip
 DEVICE = ("name", "parent", "slots", "drivers", "driver", "reclaim", "requested")
 _SUFFIXES = {"K": 10, "M": 20, "G": 30}
@@ -95,6 +102,9 @@ class Scenario:
     preflight: str = "off"
     schemas: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    iommu: str = "vtd"
+    stage: str = "second"
+    tables: str = "in-place"
 
 
 def to_plain(scenario: Scenario) -> dict[str, Any]:
@@ -166,7 +176,11 @@ class _Reader:
             self.choice(plain, "preflight", PREFLIGHT),
             self.paths(plain, "schemas", ()),
             self.paths(plain, "path", (".",)),
+            self.choice(plain, "iommu", tuple(KINDS)),
+            self.choice(plain, "stage", STAGES),
+            self.choice(plain, "tables", TABLES),
         )
+        self.interrupts(made)
         self.tree(made)
         return made
 
@@ -204,6 +218,12 @@ class _Reader:
                     raise self.error(f'"{at}"', f"the devices {' -> '.join([*seen, at])} lead in a circle")
                 seen.append(at)
                 at = parents[at]
+
+    def interrupts(self, scenario: Scenario) -> None:
+        """Each device that does DMA has an interrupt of its own."""
+        most = KINDS[scenario.iommu].places(scenario.vcpus)
+        if sum(bool(each.slots) for each in scenario.devices) > most:
+            raise self.error("vcpus", f"{scenario.vcpus} processors take the interrupts of {most} devices: more of them, or more bridges")
 
     def known(self, plain: dict[str, Any], keys: tuple[str, ...], table: str | None) -> None:
         import difflib

@@ -15,7 +15,7 @@ import crc32c
 import numpy as np
 
 from devstate.rehearsal.guest import GuestMemory, pattern
-from devstate.rehearsal.machine import FAULTS, INTERRUPTS, LOST, PAGE, STAMP, STAMPS, STRIDE, Machine
+from devstate.rehearsal.machine import FAULTS, HELD, INTERRUPTS, LOST, PAGE, STAMP, STAMPS, STRIDE, Machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,3 +75,5 @@ def interrupts(machine: Machine, guest: GuestMemory, events: dict[int, int], gue
             yield f"device {number}: {raised} interrupts raised, {taken} taken and {pending} pending"
         elif not guest_lives and taken > raised:
             yield f"device {number}: {taken} interrupts taken, {raised} raised"
+        if guest_lives and machine.counter(number, HELD):
+            yield f"device {number}: an interrupt is still held back"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 
+STREAM = "page-table-stream"
+"""The compatible of such a part: it has no records, and so no layout."""
+
 
 def packed_tables(unit: Unit) -> dict[int, bytes]:
     """The stream of each domain, by its place among the domains of the unit. Tables that are not in memory are left out, with what is

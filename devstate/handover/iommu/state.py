@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     Parts: TypeAlias = "Mapping[str, Iterable[Record | Mapping[str, Any]]]"
 
 FORMAT = "iommu-unit-v1"
+STRUCTS = {
+    "state": "ds_iommu_unit",
+    "tables": "ds_iommu_table",
+    "domains": "ds_iommu_domain",
+    "attachments": "ds_iommu_attachment",
+    "windows": "ds_iommu_window",
+}
+"""The struct of each part."""
+
 NONE = 0xFFFFFFFF
 
 KINDS = {"vtd": 1, "amd": 2, "smmuv3": 3}
