@@ -13,6 +13,8 @@ fails to finish
 a kernel is killed             ``lost``: nothing was restored, the devices have done no harm. Killed when it has handed over, the old
                                kernel is not missed where the jump is its death
 a byte of the handover flips   ``refused``, or ``updated`` when the byte says nothing; never anything else
+a byte flips in what hardware  the same; the devices are at work with it before any kernel has looked, so harm that they do is seen, and
+reads, and the new kernel too  does not count as wrong when the new kernel refuses (``devstate.rehearsal.live``)
 a second update comes early    ``updated``: it is refused with EINVAL
 =============================  =======================================================================================================
 
@@ -24,6 +26,7 @@ from __future__ import annotations
 import random
 
 from devstate.frozen import frozen
+from devstate.rehearsal.live import LIVE
 from devstate.rehearsal.run import DONE, KEPT, LOST, REFUSED, Fault, Result, run
 
 TYPE_CHECKING = False
@@ -36,7 +39,7 @@ CALLBACKS = {
     "memory": ("prepare", "freeze", "restore"),
     "kvm": ("freeze", "restore"),
     "iommu": ("prepare", "restore"),
-    "interrupts": ("restore",),
+    "interrupts": ("freeze", "restore"),
     "devices": ("prepare", "freeze", "restore", "finish"),
 }
 """The callbacks that a rehearsal's participants have."""
@@ -48,8 +51,8 @@ NEW_STEPS = ("open", "check", "restore", "restored", "finish")
 NEW = ("restore", "finish")
 """Ops of the new kernel."""
 
-STRUCTURES_MAX = 64
-"""Structures in which bytes flip, the first and one anywhere; of more structures, some by chance."""
+STRUCTURES_MAX, LIVE_MAX = 64, 32
+"""Structures in which bytes flip, the first and one anywhere; of more structures, some by chance. And of those that hardware reads."""
 
 
 @frozen
@@ -63,12 +66,13 @@ class Tried:
     @property
     def right(self) -> bool:
         """Whether all is as documented."""
-        return self.result.ended in self.expected and not self.result.wrong
+        refused = self.fault.how == "live" and self.result.ended == REFUSED
+        return self.result.ended in self.expected and (refused or not self.result.wrong)
 
 
 def ends_of(fault: Fault, scenario: Scenario) -> tuple[str, ...]:
     """How a rehearsal with this fault may end."""
-    if fault.how == "flip":
+    if fault.how in ("flip", "live"):
         return REFUSED, DONE
     if fault.how == "kill":
         return (DONE,) if fault.op == "handed-over" and scenario.jump == "kill" else (LOST,)
@@ -95,11 +99,12 @@ def faults_of(scenario: Scenario, structures: tuple[tuple[int, int, str], ...] =
     yield Fault("early", 1)
     yield Fault("journal", 0)
     chance = random.Random(scenario.seed)
-    if len(structures) > STRUCTURES_MAX:
-        structures = tuple(chance.sample(structures, STRUCTURES_MAX))
-    for pa, size, what in structures:
-        for offset in sorted({0, chance.randrange(size)}) if size else ():
-            yield Fault("flip", 0, what, "", pa + offset)
+    live = [each for each in structures if each[2].startswith(LIVE)]
+    other = [each for each in structures if not each[2].startswith(LIVE)]
+    for how, places, most in (("flip", other, STRUCTURES_MAX), ("live", live, LIVE_MAX)):
+        for pa, size, what in places if len(places) <= most else chance.sample(places, most):
+            for offset in sorted({0, chance.randrange(size)}) if size else ():
+                yield Fault(how, 0, what.removeprefix(LIVE), "", pa + offset)
 
 
 def sweep(scenario: Scenario) -> Iterator[Tried]:

@@ -18,6 +18,7 @@ import time
 from devstate.errors import DevstateError
 from devstate.frozen import frozen
 from devstate.handover.open import open_memory
+from devstate.rehearsal.live import live_structures
 from devstate.rehearsal.machine import BASE, Machine
 from devstate.rehearsal.scenario import to_plain
 from devstate.rehearsal.verify import verify_end
@@ -40,7 +41,8 @@ nothing over, and said why; a kernel died, and nothing was restored."""
 @frozen
 class Fault:
     """Something that goes wrong. ``how``: ``fail``, ``slow`` or ``kill`` in a callback or step ``op`` of the kernel of hop ``hop``;
-    ``flip`` a byte at ``at``; ``missing`` participant; ``early`` second update; ``journal`` on a full disk.
+    ``flip`` a byte at ``at``, or a ``live`` one, which hardware reads; ``missing`` participant; ``early`` second update; ``journal`` on
+    a full disk.
     """
 
     how: str
@@ -254,7 +256,7 @@ class Rehearsal:
 
     def flip(self, hop: int) -> None:
         """The fault that is a byte."""
-        if self.fault is not None and self.fault.how == "flip" and self.fault.hop == hop:
+        if self.fault is not None and self.fault.how in ("flip", "live") and self.fault.hop == hop:
             self.machine.span(self.fault.at, 1)[0] ^= 0xFF
 
     def look(self, entry: list[int]) -> None:
@@ -262,7 +264,7 @@ class Rehearsal:
         guest = BASE + self.machine.size // 2
         handover = open_memory(self.machine.memory(), fdt=entry[0], scratch=(entry[1], entry[2]))
         found = {(claim.start, claim.size, f"{claim.what} {claim.path}") for claim in handover.claims.items if claim.start < guest}
-        self.structures = tuple(sorted(found))
+        self.structures = tuple(sorted({*found, *live_structures(handover)}))
 
     def await_step(self, wanted: str, registers: str | None = None) -> Any:
         """The step ``wanted``, or None after a failure; steps on the way are noted. At ``registers``, those of the vCPUs are compared."""
