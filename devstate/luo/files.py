@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Taken = set[Hashable]
 
-PRESERVE = Phase("preserve", "preserve")
+PRESERVE = Phase("preserve", "preserve", "unpreserve")
 UNPRESERVE = Phase("unpreserve", "unpreserve", unwind=NONE, newest_first=True)
 FREEZE = Phase("freeze", "freeze", "unfreeze", blackout=True)
 RETRIEVE = Phase("retrieve", "retrieve", blackout=True)
@@ -33,20 +33,24 @@ FINISH = Phase("finish", "finish", unwind=NONE, newest_first=True)
 
 @frozen
 class SerializedFile:
-    """A luo_file_ser: the handler's string, its handle (u64) and the token."""
+    """A luo_file_ser: the handler's string, its handle (u64) and the token. ``record`` are the bytes of what the handle leads to, None for
+    one that is a plain number.
+    """
 
     compatible: str
     data: int
     token: int
+    record: bytes | None = None
 
 
 class LuoFile:
     """A file of a session. As a participant it passes each op on to its handler, with its args."""
 
-    __slots__ = ("args", "handler", "key", "name")
+    __slots__ = ("args", "handler", "key", "left", "name")
 
     def __init__(self, handler: Handler, args: FileArgs, key: Hashable, name: str) -> None:
-        self.handler, self.args, self.key, self.name = handler, args, key, name
+        self.handler, self.args, self.key, self.name = handler, args, key, f"{name} ({handler.name})"
+        self.left: bytes | None = None
 
     def __getattr__(self, op: str) -> Any:
         method = getattr(self.handler.ops, op)  # AttributeError says that the op is absent
@@ -62,7 +66,7 @@ class FileSet:
 
     def preserve(self, token: int, file: Any) -> None:
         """EEXIST for a token in use, ENOSPC when there are too many, ENOENT when no handler takes the file, EBUSY when it is preserved
-        already, else the error of the handler or of a shared object."""
+        already, EINVAL for a record that does not fit its schema, else the error of the handler or of a shared object."""
         if any(each.args.token == token for each in self.files):
             raise LiveUpdateError(errno.EEXIST, f"token {token:#x} is in use in {self.owner}")
         if len(self.files) >= self.most:
@@ -73,11 +77,11 @@ class FileSet:
             for flb in handler.flbs:
                 flb.hold()
                 held.append(flb)
-            key = handler.key(file)
+            key = self.handlers.key(handler, file, PRESERVE)
             if key in self.taken:
                 raise LiveUpdateError(errno.EBUSY, "the file is preserved already")
             made = LuoFile(handler, FileArgs(token, file), key, self._name(token))
-            self.engine.call(PRESERVE, made, "preserve")
+            self._preserve(made)
         except LiveUpdateError:
             for flb in reversed(held):
                 flb.drop()
@@ -85,15 +89,28 @@ class FileSet:
         self.taken.add(key)
         self.files.append(made)
 
+    def _preserve(self, file: LuoFile) -> None:
+        self.engine.run(PRESERVE, [file])
+        try:
+            file.handler.encoded(file.args)
+        except LiveUpdateError:  # it was preserved: only what it left cannot be written
+            self.engine.unwind(PRESERVE, [file])
+            raise
+
     def unpreserve(self) -> None:
         """Give all of them up, newest first."""
         self.engine.run(UNPRESERVE, self.files)
         self._forget(self.files[::-1])
 
     def freeze(self) -> tuple[SerializedFile, ...]:
-        """Freeze all of them, oldest first, and say what stands in the handover. The error of the file that failed, the others unfrozen."""
+        """Freeze all of them, oldest first, and say what stands in the handover. The error of the file that failed, the others unfrozen;
+        EINVAL for a record that does not fit its schema."""
         self.engine.run(FREEZE, self.files)
-        return tuple([SerializedFile(each.handler.compatible, each.args.data, each.args.token) for each in self.files])
+        try:
+            return tuple([_serialized(each) for each in self.files])
+        except LiveUpdateError:
+            self.engine.unwind(FREEZE, self.files)
+            raise
 
     def unfreeze(self) -> None:
         """Take a whole freeze back."""
@@ -105,7 +122,9 @@ class FileSet:
             if any(file.args.token == each.token for file in self.files):
                 raise LiveUpdateError(errno.EEXIST, f"token {each.token:#x} comes twice in {self.owner}")
             handler = self.handlers.named(each.compatible)
-            self.files.append(LuoFile(handler, FileArgs(each.token, None, each.data), None, self._name(each.token)))
+            file = LuoFile(handler, FileArgs(each.token, None, each.data), None, self._name(each.token))
+            file.left = each.record
+            self.files.append(file)
 
     def retrieve(self, token: int) -> Any:
         """The file: made at the first call, the same at later ones. ENOENT for an unknown token, else the handler's error, for ever."""
@@ -117,6 +136,7 @@ class FileSet:
             raise LiveUpdateError(-args.status, f"{found.name} could not be retrieved, and cannot be tried again")
         if not args.status:
             try:
+                args.record = found.handler.decoded(found.left)
                 args.file = self.engine.call(RETRIEVE, found, "retrieve")
             except LiveUpdateError as error:
                 args.status = -error.errno
@@ -144,3 +164,7 @@ class FileSet:
 
     def _name(self, token: int) -> str:
         return f"{self.owner}/{token:#x}"
+
+
+def _serialized(file: LuoFile) -> SerializedFile:
+    return SerializedFile(file.handler.compatible, file.args.data, file.args.token, file.handler.encoded(file.args))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OPS = ("preserve", "unpreserve", "retrieve", "finish")
 
-PRESERVE = Phase("preserve", "preserve")
+PRESERVE = Phase("preserve", "preserve", "unpreserve")
 UNPRESERVE = Phase("unpreserve", "unpreserve", unwind=NONE)
 RETRIEVE = Phase("retrieve", "retrieve", blackout=True)
 FINISH = Phase("finish", "finish", unwind=NONE)
@@ -59,7 +59,7 @@ class FlbUser:
         """Another file depends on it. The error of its preserve(), if this is the first."""
         if not self.outgoing:
             self.args = FlbArgs()
-            self.engine.call(PRESERVE, self.ops, "preserve", self.args)
+            self.engine.run(PRESERVE, [self.ops], self.args)
         self.outgoing += 1
 
     def drop(self) -> None:

@@ -18,6 +18,11 @@ finish         yes      new     ``(args)``; newest first
 get_id         no       both    ``(file)``; what makes it one file: the object itself where the op is absent
 ============== ======== ======= ==========================================================================================
 
+What stands behind ``data`` is a record of the handler's compatible, where the registry has a schema of that name: ``preserve`` or ``freeze``
+sets ``args.record`` (a mapping of fields to values), ``retrieve`` gets the Record of the old kernel. A handler that has none, or sets none,
+has ``data`` alone, a plain u64. Versions of a format are handlers of their own, registered newest first: the first takes files that are
+preserved, each takes those that were left in its form.
+
 Source: include/linux/liveupdate.h and kernel/liveupdate/luo_file.c, 6.19 to 7.3.
 """
 
@@ -25,13 +30,19 @@ from __future__ import annotations
 
 import errno
 
-from devstate.errors import LiveUpdateError
+from devstate.codec.decode import decode
+from devstate.codec.encode import encode
+from devstate.errors import DecodeError, EncodeError, LiveUpdateError
+from devstate.layout.model import Environment, NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
     from typing import Any
 
+    from devstate.codec.record import Record
+    from devstate.layout.model import Layout
+    from devstate.layout.registry import Registry
     from devstate.luo.engine import Engine, Phase
     from devstate.luo.flbs import FlbUser
 
@@ -41,46 +52,68 @@ COMPATIBLE_MAX = 47
 
 
 class FileArgs:
-    """What a callback gets: ``data`` is what stands in the handover (u64), ``private`` lives in this kernel only.
+    """What a callback gets: ``data`` is what stands in the handover (u64), ``record`` what is behind it, ``private`` lives in this kernel
+    only.
 
     ``status`` is 0 before a retrieve, 1 after one that worked, a negative errno after one that did not.
     """
 
-    __slots__ = ("data", "file", "private", "status", "token")
+    __slots__ = ("data", "file", "private", "record", "status", "token")
 
     def __init__(self, token: int, file: Any = None, data: int = 0) -> None:
         self.token = token
         self.file = file
         self.data = data
+        self.record: Any = None
         self.private: Any = None
         self.status = 0
 
 
 class Handler:
-    """A registered handler: the driver's object, and the shared objects that hang on its files."""
+    """A registered handler: the driver's object, the layout of its records (None: it has none), and the shared objects that hang on its
+    files.
+    """
 
-    __slots__ = ("compatible", "flbs", "name", "ops")
+    __slots__ = ("compatible", "flbs", "layout", "name", "ops")
 
-    def __init__(self, ops: Any) -> None:
+    def __init__(self, ops: Any, layout: Layout | None = None) -> None:
         self.ops = ops
         self.compatible: str = ops.compatible
-        self.name = self.compatible
+        self.name: str = getattr(ops, "name", None) or self.compatible
+        self.layout = layout
         self.flbs: list[FlbUser] = []
 
-    def key(self, file: Any) -> Hashable:
-        """What makes this file one file, system-wide."""
-        get_id = getattr(self.ops, "get_id", None)
-        return (self.compatible, get_id(file)) if get_id is not None else id(file)
+    def encoded(self, args: FileArgs) -> bytes | None:
+        """The bytes of the record that the handler set. EINVAL when it does not fit its schema, or there is none."""
+        if args.record is None:
+            return None
+        if self.layout is None:
+            raise LiveUpdateError(errno.EINVAL, f"{self.compatible} has no schema, so that its files have no records")
+        try:
+            return encode(self.layout, args.record)
+        except EncodeError as error:
+            raise LiveUpdateError(errno.EINVAL, f"{self.compatible}: {error}") from error
+
+    def decoded(self, data: bytes | None) -> Record | None:
+        """The record that the old kernel left. EINVAL when it is none of the handler's."""
+        if data is None or self.layout is None:
+            return None
+        try:
+            return decode(self.layout, data, exact=True)
+        except DecodeError as error:
+            raise LiveUpdateError(errno.EINVAL, f"{self.compatible}: {error}") from error
 
 
 class Handlers:
-    """All handlers of a kernel, in the order of their registration. Several versions of one format are several handlers, newest first."""
+    """All handlers of a kernel, in the order of their registration. ``registry`` knows the schemas of their records; without it, handles
+    are plain numbers.
+    """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, registry: Registry | None = None) -> None:
+        self.engine, self.registry = engine, registry
         self._by_string: dict[str, Handler] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Handler]:
         return iter(self._by_string.values())
 
     def register(self, ops: Any) -> Handler:
@@ -93,8 +126,16 @@ class Handlers:
             raise LiveUpdateError(errno.EINVAL, f"the handler's string {compatible!r} has not 1 to {COMPATIBLE_MAX} characters")
         if compatible in self._by_string:
             raise LiveUpdateError(errno.EEXIST, f"{compatible} is registered already")
-        handler = self._by_string[compatible] = Handler(ops)
+        handler = self._by_string[compatible] = Handler(ops, self._layout(compatible))
         return handler
+
+    def _layout(self, compatible: str) -> Layout | None:
+        """The layout of a handler's records."""
+        names = self.registry.names(compatible) if self.registry is not None else []
+        if self.registry is None or not names:
+            return None
+        layout = self.registry.layout(names[0], Environment())
+        return None if isinstance(layout.root, NodeLayout) else layout
 
     def unregister(self, handler: Handler) -> None:
         """ENOENT for one that is not there."""
@@ -108,6 +149,12 @@ class Handlers:
             if self.engine.call(phase, handler.ops, "can_preserve", file):
                 return handler
         raise LiveUpdateError(errno.ENOENT, "no handler preserves this file")
+
+    def key(self, handler: Handler, file: Any, phase: Phase) -> Hashable:
+        """What makes a file one file, system-wide."""
+        if not callable(getattr(handler.ops, "get_id", None)):
+            return id(file)
+        return handler.compatible, self.engine.call(phase, handler.ops, "get_id", file)
 
     def named(self, compatible: str) -> Handler:
         """The handler for a string of the handover; ENOENT when this kernel has none."""

@@ -8,6 +8,8 @@ Outgoing sessions were created in this kernel, incoming ones come from the old o
     retrieve     incoming (ENOENT), once (EINVAL) close incoming      finished; if it cannot be, it stays as it is
     retrieve fd, finish   incoming only (EINVAL)  reboot              all frozen, sessions in order; one error unfreezes all
 
+One call changes something at a time, from whatever thread; who waits for the others can be killed (EAGAIN), as in the kernel.
+
 Source: kernel/liveupdate/luo_session.c and luo_core.c, 6.19 to 7.3.
 """
 
@@ -21,11 +23,14 @@ from devstate.luo.engine import Engine
 from devstate.luo.files import FileSet
 from devstate.luo.flbs import FlbUser
 from devstate.luo.handlers import Handlers
+from devstate.luo.lock import StateLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from threading import Event as Killed
     from typing import Any
 
+    from devstate.layout.registry import Registry
     from devstate.luo.files import SerializedFile, Taken
     from devstate.luo.handlers import Handler
 
@@ -89,38 +94,42 @@ class Session:
         """Tokens of its files, oldest first."""
         return tuple([each.args.token for each in self._files.files])
 
-    def preserve(self, token: int, file: Any) -> None:
+    def preserve(self, token: int, file: Any, *, killed: Killed | None = None) -> None:
         """Take a file in. EINVAL in an incoming session; EBUSY once the reboot has begun; else as FileSet.preserve()."""
         self._is(incoming=False)
-        self._luo.not_rebooting()
-        self._files.preserve(token, file)
+        with self._luo.lock.writing(killed):
+            self._luo.not_rebooting()
+            self._files.preserve(token, file)
 
-    def retrieve(self, token: int) -> Any:
+    def retrieve(self, token: int, *, killed: Killed | None = None) -> Any:
         """A file of the old kernel. EINVAL in an outgoing session, else as FileSet.retrieve()."""
         self._is(incoming=True)
-        return self._files.retrieve(token)
+        with self._luo.lock.writing(killed):
+            return self._files.retrieve(token)
 
-    def finish(self) -> None:
+    def finish(self, *, killed: Killed | None = None) -> None:
         """Let go of the old kernel's state. EINVAL in an outgoing session, else as FileSet.finish()."""
         self._is(incoming=True)
-        self._files.finish()
+        with self._luo.lock.writing(killed):
+            self._files.finish()
 
     def close(self) -> None:
         """Close its descriptor. An outgoing one is given up, an incoming one is finished: if that fails, it stays, and a warning tells."""
-        if self.closed:
-            return
-        if self.incoming:
-            try:
-                self._files.finish()
-            except LiveUpdateError as error:
-                self._luo.engine.warnings.append(f"close: {self.name}: {error}")
+        with self._luo.lock.writing():
+            if self.closed:
                 return
-            self._luo.incoming.pop(self.name, None)
-        else:
-            self._luo.not_rebooting()
-            self._files.unpreserve()
-            del self._luo.outgoing[self.name]
-        self.closed = True
+            if self.incoming:
+                try:
+                    self._files.finish()
+                except LiveUpdateError as error:
+                    self._luo.engine.warnings.append(f"close: {self.name}: {error}")
+                    return
+                self._luo.incoming.pop(self.name, None)
+            else:
+                self._luo.not_rebooting()
+                self._files.unpreserve()
+                del self._luo.outgoing[self.name]
+            self.closed = True
 
     def freeze(self) -> SerializedSession:
         """Called by the reboot."""
@@ -141,15 +150,24 @@ class Session:
 
 
 class Luo:
-    """The orchestrator of one kernel. ``received`` is what the old one handed over; None after a cold boot.
+    """The orchestrator of one kernel. ``received`` is what the old one handed over; None after a cold boot. ``registry`` knows the schemas
+    of what handlers leave (see ``handlers``).
 
     Handlers must be registered before the device is first opened (:meth:`open`): a file without handler makes every open fail, for ever.
     """
 
-    def __init__(self, received: Serialized | None = None, *, engine: Engine | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        received: Serialized | None = None,
+        *,
+        engine: Engine | None = None,
+        limits: Limits | None = None,
+        registry: Registry | None = None,
+    ) -> None:
         self.engine = engine or Engine()
         self.limits = limits or Limits()
-        self.handlers = Handlers(self.engine)
+        self.handlers = Handlers(self.engine, registry)
+        self.lock = StateLock()
         self.flbs: dict[str, FlbUser] = {}
         self.taken: Taken = set()
         self.outgoing: dict[str, Session] = {}
@@ -187,12 +205,13 @@ class Luo:
 
     def open(self) -> None:
         """What opening the device does: the first time, incoming sessions are made. EIO, now and for ever, when that failed."""
-        if not self._deserialized:
-            self._deserialized = True
-            try:
-                self._deserialize()
-            except LiveUpdateError as error:
-                self._failed = error
+        with self.lock.writing():
+            if not self._deserialized:
+                self._deserialized = True
+                try:
+                    self._deserialize()
+                except LiveUpdateError as error:
+                    self._failed = error
         if self._failed is not None:
             raise LiveUpdateError(errno.EIO, f"the handover cannot be taken: {self._failed}")
 
@@ -204,30 +223,36 @@ class Luo:
             session = self.incoming[each.name] = Session(self, each.name, incoming=True)
             session.receive(each)
 
-    def create(self, name: str) -> Session:
+    def create(self, name: str, *, killed: Killed | None = None) -> Session:
         """A new outgoing session; the table above says what is refused."""
-        self.not_rebooting()
         if not 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_MAX or "\0" in name:
             raise LiveUpdateError(errno.EINVAL, f"a session's name has 1 to {NAME_MAX} bytes")
-        if name in self.outgoing:
-            raise LiveUpdateError(errno.EEXIST, f"there is a session {name}")
-        if len(self.outgoing) >= self.limits.sessions:
-            raise LiveUpdateError(errno.ENOMEM, f"{self.limits.sessions} sessions, and no more fit")
-        session = self.outgoing[name] = Session(self, name, incoming=False)
-        return session
+        with self.lock.writing(killed):
+            self.not_rebooting()
+            if name in self.outgoing:
+                raise LiveUpdateError(errno.EEXIST, f"there is a session {name}")
+            if len(self.outgoing) >= self.limits.sessions:
+                raise LiveUpdateError(errno.ENOMEM, f"{self.limits.sessions} sessions, and no more fit")
+            session = self.outgoing[name] = Session(self, name, incoming=False)
+            return session
 
-    def retrieve(self, name: str) -> Session:
+    def retrieve(self, name: str, *, killed: Killed | None = None) -> Session:
         """An incoming session: ENOENT when there is none of this name, EINVAL when it was retrieved before."""
-        session = self.incoming.get(name)
-        if session is None:
-            raise LiveUpdateError(errno.ENOENT, f"no session {name} came from the old kernel")
-        if session.retrieved:
-            raise LiveUpdateError(errno.EINVAL, f"{name} was retrieved before")
-        session.retrieved = True
-        return session
+        with self.lock.writing(killed):
+            session = self.incoming.get(name)
+            if session is None:
+                raise LiveUpdateError(errno.ENOENT, f"no session {name} came from the old kernel")
+            if session.retrieved:
+                raise LiveUpdateError(errno.EINVAL, f"{name} was retrieved before")
+            session.retrieved = True
+            return session
 
-    def reboot(self) -> Serialized:
+    def reboot(self, *, killed: Killed | None = None) -> Serialized:
         """Freeze and serialise everything; nothing can change after it. The error of the file that failed, everything unfrozen."""
+        with self.lock.writing(killed):
+            return self._reboot()
+
+    def _reboot(self) -> Serialized:
         self.not_rebooting()
         self._rebooting = True
         frozen_sessions: list[Session] = []
@@ -243,6 +268,16 @@ class Luo:
             raise
         flbs = [SerializedFlb(each.name, each.args.data, each.outgoing) for each in self.flbs.values() if each.outgoing]
         return Serialized(self.number, tuple(serialized), tuple(flbs))
+
+    def unfreeze(self) -> None:
+        """What came after the reboot failed before the jump: all sessions are unfrozen, last first, and everything can go on. EINVAL when
+        no reboot has begun. A kernel has nothing left that could fail there."""
+        with self.lock.writing():
+            if not self._rebooting:
+                raise LiveUpdateError(errno.EINVAL, "no reboot has begun")
+            for session in reversed(self.outgoing.values()):
+                session.unfreeze()
+            self._rebooting = False
 
     def not_rebooting(self) -> None:
         """EBUSY when the reboot has begun: a kernel would wait, and never wake up."""

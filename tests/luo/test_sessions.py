@@ -156,7 +156,7 @@ def test_can_finish_is_asked_of_all_first() -> None:
     assert errno.EBUSY == number_of(session.finish)
     session.close()
     assert ([], ["vm"]) == (new.called("finish "), [*new.luo.incoming])
-    assert ["close: vm: vm/0x1 cannot finish yet (EBUSY)"] == new.luo.engine.warnings
+    assert ["close: vm: vm/0x1 (memfd-v2) cannot finish yet (EBUSY)"] == new.luo.engine.warnings
     new.ops.ready = True
     session.close()
     assert ({}, True) == (new.luo.incoming, session.closed)
