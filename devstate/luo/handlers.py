@@ -18,10 +18,10 @@ finish         yes      new     ``(args)``; newest first
 get_id         no       both    ``(file)``; what makes it one file: the object itself where the op is absent
 ============== ======== ======= ==========================================================================================
 
-What stands behind ``data`` is a record of the handler's compatible, where the registry has a schema of that name: ``preserve`` or ``freeze``
-sets ``args.record`` (a mapping of fields to values), ``retrieve`` gets the Record of the old kernel. A handler that has none, or sets none,
-has ``data`` alone, a plain u64. Versions of a format are handlers of their own, registered newest first: the first takes files that are
-preserved, each takes those that were left in its form.
+What stands behind ``data`` is a record of the handler's compatible, where there is a schema of that name: ``preserve`` or
+``freeze`` sets ``args.record`` (a mapping of fields to values), ``retrieve`` gets the Record of the old kernel. A handler that has none,
+or sets none, has ``data`` alone, a plain u64. Versions of a format are handlers of their own, registered newest first: the first takes
+files that are preserved, each takes those that were left in its form.
 
 Source: include/linux/liveupdate.h and kernel/liveupdate/luo_file.c, 6.19 to 7.3.
 """
@@ -33,18 +33,18 @@ import errno
 from devstate.codec.decode import decode
 from devstate.codec.encode import encode
 from devstate.errors import DecodeError, EncodeError, LiveUpdateError
-from devstate.layout.model import Environment, NodeLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from typing import Any
 
     from devstate.codec.record import Record
-    from devstate.layout.model import Layout
-    from devstate.layout.registry import Registry
     from devstate.luo.engine import Engine, Phase
     from devstate.luo.flbs import FlbUser
+
+    LayoutOf = Callable[[str], Any]
+    """The layout of a compatible's records; None for one that has none."""
 
 NEEDED = ("can_preserve", "preserve", "unpreserve", "retrieve", "finish")
 COMPATIBLE_MAX = 47
@@ -76,7 +76,7 @@ class Handler:
 
     __slots__ = ("compatible", "flbs", "layout", "name", "ops")
 
-    def __init__(self, ops: Any, layout: Layout | None = None) -> None:
+    def __init__(self, ops: Any, layout: Any = None) -> None:
         self.ops = ops
         self.compatible: str = ops.compatible
         self.name: str = getattr(ops, "name", None) or self.compatible
@@ -105,12 +105,10 @@ class Handler:
 
 
 class Handlers:
-    """All handlers of a kernel, in the order of their registration. ``registry`` knows the schemas of their records; without it, handles
-    are plain numbers.
-    """
+    """All handlers of a kernel, in the order of their registration. Without ``layout_of``, handles are plain numbers."""
 
-    def __init__(self, engine: Engine, registry: Registry | None = None) -> None:
-        self.engine, self.registry = engine, registry
+    def __init__(self, engine: Engine, layout_of: LayoutOf = lambda compatible: None) -> None:
+        self.engine, self.layout_of = engine, layout_of
         self._by_string: dict[str, Handler] = {}
 
     def __iter__(self) -> Iterator[Handler]:
@@ -126,16 +124,8 @@ class Handlers:
             raise LiveUpdateError(errno.EINVAL, f"the handler's string {compatible!r} has not 1 to {COMPATIBLE_MAX} characters")
         if compatible in self._by_string:
             raise LiveUpdateError(errno.EEXIST, f"{compatible} is registered already")
-        handler = self._by_string[compatible] = Handler(ops, self._layout(compatible))
+        handler = self._by_string[compatible] = Handler(ops, self.layout_of(compatible))
         return handler
-
-    def _layout(self, compatible: str) -> Layout | None:
-        """The layout of a handler's records."""
-        names = self.registry.names(compatible) if self.registry is not None else []
-        if self.registry is None or not names:
-            return None
-        layout = self.registry.layout(names[0], Environment())
-        return None if isinstance(layout.root, NodeLayout) else layout
 
     def unregister(self, handler: Handler) -> None:
         """ENOENT for one that is not there."""

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from threading import Event as Killed
     from typing import Any
 
-    from devstate.layout.registry import Registry
     from devstate.luo.files import SerializedFile, Taken
-    from devstate.luo.handlers import Handler
+    from devstate.luo.handlers import Handler, LayoutOf
 
 NAME_MAX = 63
 """Bytes of a session's name: 64 with the NUL."""
@@ -150,8 +149,8 @@ class Session:
 
 
 class Luo:
-    """The orchestrator of one kernel. ``received`` is what the old one handed over; None after a cold boot. ``registry`` knows the schemas
-    of what handlers leave (see ``handlers``).
+    """The orchestrator of one kernel. ``received`` is what the old one handed over; None after a cold boot. ``layout_of`` knows the
+    layouts of what handlers leave, by compatible (see ``handlers``).
 
     Handlers must be registered before the device is first opened (:meth:`open`): a file without handler makes every open fail, for ever.
     """
@@ -162,11 +161,11 @@ class Luo:
         *,
         engine: Engine | None = None,
         limits: Limits | None = None,
-        registry: Registry | None = None,
+        layout_of: LayoutOf = lambda compatible: None,
     ) -> None:
         self.engine = engine or Engine()
         self.limits = limits or Limits()
-        self.handlers = Handlers(self.engine, registry)
+        self.handlers = Handlers(self.engine, layout_of)
         self.lock = StateLock()
         self.flbs: dict[str, FlbUser] = {}
         self.taken: Taken = set()
