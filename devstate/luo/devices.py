@@ -111,6 +111,7 @@ class Devices:
         self.state = state or (lambda: State.NORMAL)
         self._by_path: dict[str, Device] = {}
         self._list: list[Device] = []
+        self._alone: list[Device] = []
         for device in devices:
             self.add(device)
 
@@ -141,8 +142,7 @@ class Devices:
 
     def going(self) -> list[Device]:
         """Requested devices and all their ancestors, children before parents."""
-        found = {id(each): each for device in self for each in (device, *device.ancestors()) if device.requested}
-        return sorted(found.values(), key=lambda device: (-device.depth, device.path))
+        return _with_ancestors(device for device in self if device.requested)
 
     def prepare(self) -> None:
         """Both callbacks of each device. The error of the first that failed, after everything before it was cancelled, last first."""
@@ -150,7 +150,7 @@ class Devices:
         done: list[Device] = []
         for device in self._list:
             try:
-                self.engine.run(PREPARE, _sides(device))
+                self.call(PREPARE, device)
             except LiveUpdateError:
                 self._give_up(done)
                 raise
@@ -160,7 +160,7 @@ class Devices:
     def freeze(self) -> None:
         """As prepare(), in the blackout, over the same devices. A failure is cancelled by the orchestrator, for everyone."""
         for device in self._list:
-            self.engine.run(FREEZE, _sides(device))
+            self.call(FREEZE, device)
 
     def cancel(self) -> None:
         """Take everything back, last first."""
@@ -168,20 +168,50 @@ class Devices:
 
     def _give_up(self, done: list[Device]) -> None:
         for device in reversed(done):
-            self.engine.run(CANCEL, _sides(device))
+            self.call(CANCEL, device)
             device.preserved = False
         self._list = []
+
+    def preserve(self, device: Device) -> None:
+        """One device, as a file of the merged design: its own callbacks; its ancestors come along without theirs, as in the PCI core."""
+        self.call(PREPARE, device)
+        self._alone.append(device)
+        self._keep()
+
+    def unpreserve(self, device: Device) -> None:
+        """Take one device back, and those of its ancestors that no other needs."""
+        self.call(CANCEL, device)
+        self._alone.remove(device)
+        self._keep()
+
+    def _keep(self) -> None:
+        for each in self._list:
+            each.preserved = False
+        self._list = _with_ancestors(self._alone)
+        for each in self._list:
+            each.preserved = True
+
+    def call(self, phase: Phase, device: Device) -> None:
+        """One phase of one device: its driver, then its bus."""
+        self.engine.run(phase, _sides(device))
+
+    def take_up(self, device: Device, payload: Any) -> None:
+        """In the new kernel: let one device's driver take up what was left of it."""
+        device.payload = payload
+        self.engine.run(RESTORE, [_Side(device, device.driver, "driver")])
 
     def saved(self) -> tuple[DeviceState, ...]:
         """What the jump carries: one entry for each preserved device, parents first."""
         return tuple([DeviceState(each.path, each.depth, each.requested, each.payload) for each in reversed(self._list) if each.preserved])
 
-    def receive(self, states: Iterable[DeviceState]) -> None:
-        """In the new kernel: mark what was carried, and let drivers take it up, parents first. ENODEV for a device that is not there."""
+    def receive(self, states: Iterable[DeviceState], *, drivers: bool = True) -> None:
+        """In the new kernel: mark what was carried, and let drivers take it up (unless each does so when its file is retrieved), parents
+        first. ENODEV for a device that is not there."""
         for state in sorted(states, key=lambda each: (each.depth, each.path)):
             device = self.device(state.path)
-            device.preserved, device.requested, device.payload = True, state.requested, state.payload
-            self.engine.run(RESTORE, [_Side(device, device.driver, "driver")])
+            device.preserved, device.requested = True, state.requested
+            if drivers:
+                self.take_up(device, state.payload)
 
     def reclaim(self, device: Device) -> None:
         """A user space took the device back. EINVAL for one that did not come along, EBUSY for one that was taken."""
@@ -196,8 +226,18 @@ class Devices:
         for device in sorted((each for each in self if each.preserved), key=lambda each: (-each.depth, each.path)):
             if device.requested and not device.reclaimed:
                 self.engine.warnings.append(f"finish: {device.path}: nobody reclaimed it")
-            self.engine.run(FINISH, _sides(device))
-            device.requested = device.preserved = device.reclaimed = False
+            self.let_go(device)
+
+    def let_go(self, device: Device) -> None:
+        """The update is over for one device."""
+        self.call(FINISH, device)
+        device.requested = device.preserved = device.reclaimed = False
+
+
+def _with_ancestors(devices: Iterable[Device]) -> list[Device]:
+    """These and all their ancestors, children before parents."""
+    found = {id(each): each for device in devices for each in (device, *device.ancestors())}
+    return sorted(found.values(), key=lambda device: (-device.depth, device.path))
 
 
 def _sides(device: Device) -> list[_Side]:

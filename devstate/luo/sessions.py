@@ -152,6 +152,8 @@ class Luo:
     """The orchestrator of one kernel. ``received`` is what the old one handed over; None after a cold boot. ``layout_of`` knows the
     layouts of what handlers leave, by compatible (see ``handlers``).
 
+    ``rebooting`` tells that the reboot has begun.
+
     Handlers must be registered before the device is first opened (:meth:`open`): a file without handler makes every open fail, for ever.
     """
 
@@ -175,7 +177,7 @@ class Luo:
         self._received = received
         self._failed: LiveUpdateError | None = None
         self._deserialized = received is None
-        self._rebooting = False
+        self.rebooting = False
 
     def register(self, ops: Any) -> Handler:
         """Register a file handler; errors as Handlers.register()."""
@@ -253,7 +255,7 @@ class Luo:
 
     def _reboot(self) -> Serialized:
         self.not_rebooting()
-        self._rebooting = True
+        self.rebooting = True
         frozen_sessions: list[Session] = []
         serialized = []
         try:
@@ -263,7 +265,7 @@ class Luo:
         except LiveUpdateError:
             for session in reversed(frozen_sessions):
                 session.unfreeze()
-            self._rebooting = False
+            self.rebooting = False
             raise
         flbs = [SerializedFlb(each.name, each.args.data, each.outgoing) for each in self.flbs.values() if each.outgoing]
         return Serialized(self.number, tuple(serialized), tuple(flbs))
@@ -272,13 +274,13 @@ class Luo:
         """What came after the reboot failed before the jump: all sessions are unfrozen, last first, and everything can go on. EINVAL when
         no reboot has begun. A kernel has nothing left that could fail there."""
         with self.lock.writing():
-            if not self._rebooting:
+            if not self.rebooting:
                 raise LiveUpdateError(errno.EINVAL, "no reboot has begun")
             for session in reversed(self.outgoing.values()):
                 session.unfreeze()
-            self._rebooting = False
+            self.rebooting = False
 
     def not_rebooting(self) -> None:
         """EBUSY when the reboot has begun: a kernel would wait, and never wake up."""
-        if self._rebooting:
+        if self.rebooting:
             raise LiveUpdateError(errno.EBUSY, "the reboot has begun")

@@ -20,22 +20,20 @@ import sys
 import time
 
 from devstate.errors import DevstateError, LiveUpdateError
-from devstate.handover.build import build
 from devstate.handover.open import open_memory
-from devstate.handover.spec import FileSpec, FolioColumns, GuestSpec, SessionSpec, Spec, forms_of
 from devstate.layout.registry import Registry
-from devstate.luo.engine import NONE, Engine, Phase
-from devstate.luo.orchestrator import Orchestrator
-from devstate.luo.states import Event, State
+from devstate.luo.engine import Engine
 from devstate.pagetable.coverage import Coverage
-from devstate.pagetable.radix import cut
 from devstate.rehearsal.domains import IOVA, WINDOW, Iommu
 from devstate.rehearsal.guest import GuestMemory, take_interrupts
 from devstate.rehearsal.interrupts import Interrupts
 from devstate.rehearsal.journal import Journal
-from devstate.rehearsal.machine import EVERY, IS_QUIET, PAGE, QUIET, RUNNING, STRIDE, Machine
-from devstate.rehearsal.state import Left, holds
-from devstate.rehearsal.takeover import SESSION, TOKEN, check_sessions, judge, others, poison
+from devstate.rehearsal.machine import EVERY, IS_QUIET, QUIET, RUNNING, STRIDE, Machine
+from devstate.rehearsal.merged import Merged
+from devstate.rehearsal.outgoing import write
+from devstate.rehearsal.rfc import Rfc
+from devstate.rehearsal.state import Left
+from devstate.rehearsal.takeover import judge, poison
 from devstate.rehearsal.tree import RehearsedDevices
 from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
 
@@ -44,11 +42,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.handover.model import Handover
+    from devstate.rehearsal.policy import Policy
     from devstate.rehearsal.scenario import Scenario
 
-RESTORE = Phase("restore", "restore", unwind=NONE, blackout=True)
-ORDER = 9
-"""The guest's memory is in folios of 2 MiB."""
+POLICIES: dict[str, type[Policy]] = {"rfc": Rfc, "merged": Merged}
+UNDO = ("cancel", "unpreserve", "unfreeze")
+"""Callbacks that come only when something else has failed: a fault in one of them brings that failure along."""
 
 
 class Kernel:
@@ -61,20 +60,17 @@ class Kernel:
         self.events: dict[int, int] = {int(number): fd for number, fd in plan["events"].items()}
         self.registry = registry_of(scenario)
         self.engine = Engine(budgets=dict(scenario.budgets), before=self.before)
-        self.orchestrator = Orchestrator(engine=self.engine, state=State.UPDATED if self.hop else State.NORMAL)
         self.guest = GuestMemory(machine)
         self.vcpus = KvmVcpus(scenario.vcpus) if scenario.kvm else Vcpus(scenario.vcpus)
         self.iommu = Iommu(machine, self.guest, scenario)
         self.interrupts = Interrupts(self.iommu)
         self.devices = RehearsedDevices(
-            scenario, self.hop, machine, self.engine, lambda: self.orchestrator.state, self.registry
+            scenario, self.hop, machine, self.engine, lambda: self.policy.state, self.registry
         )
         self.participants: list[Any] = [self.guest, self.vcpus, self.iommu, self.interrupts, self.devices]
         self.journal = Journal(plan["journal"], sync=plan.get("sync", True)) if plan.get("journal") else None
         self.fault: dict[str, Any] = plan.get("fault") or {}
-        for each in self.participants:
-            if not (self.has_fault("missing") and each.name == self.fault["participant"]):
-                self.orchestrator.register(each)
+        self.policy = POLICIES[scenario.policy](self)
 
     # ---- talking ----
 
@@ -102,7 +98,11 @@ class Kernel:
     def before(self, phase: str, participant: str, op: str) -> None:
         """Faults that were ordered happen here."""
         fault = self.fault
-        if not self.has_fault("fail", "slow", "kill") or fault["op"] != op or fault["participant"] not in participant:
+        if not self.has_fault("fail", "slow", "kill"):
+            return
+        if fault["op"] in UNDO and (participant, op) == ("kernel", "build"):
+            raise LiveUpdateError(errno.EIO, "the kernel was told to fail to build, so that all is undone")
+        if fault["op"] != op or not (participant == fault["participant"] or participant.endswith(f" ({fault['participant']})")):
             return
         if fault["how"] == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -136,7 +136,6 @@ class Kernel:
         self.interrupts.route([number for number, each in enumerate(self.scenario.devices) if each.slots], self.scenario.vcpus)
         self.iommu.attach(arena, self.interrupts.places)
         self.devices.probe(arena)
-        self.devices.ask()
         self.machine.words[RUNNING] = 1
         self.say("booted", devices=self.hardware())
 
@@ -153,25 +152,26 @@ class Kernel:
     def hand_over(self) -> None:
         """Prepare, freeze, write, and wait for the jump. What fails is undone, and said; the guest then runs as before."""
         try:
+            self.devices.ask()
             self.look_ahead()
-            self.note(intent="prepare", state="normal")
-            self.orchestrator.send(Event.PREPARE)
+            self.note(intent="prepare", state="normal", policy=self.scenario.policy)
+            self.policy.prepare()
             self.note(state="prepared")
             self.say("prepared")
             self.step("prepared")
             self.note(intent="freeze")
             self.machine.words[RUNNING] = 0
             self.say("blackout")
-            self.orchestrator.send(Event.FREEZE)
+            self.policy.freeze()
             self.quiesce()
             self.note(state="frozen")
             self.say("frozen", registers=self.vcpus.shown(self.vcpus.frozen))
             self.step("frozen")
-            entry = self.write()
+            self.step("build")
+            entry = write(self)
             self.note(state="handed-over", entry=entry)
         except DevstateError as error:
-            if self.orchestrator.state in (State.PREPARED, State.FROZEN):
-                self.orchestrator.send(Event.CANCEL)
+            self.policy.cancel()
             self.wake()
             self.fail(error)
             return
@@ -204,45 +204,6 @@ class Kernel:
             self.machine.count(number, QUIET, 1)
         while any(not self.machine.counter(number, IS_QUIET) for number in quiet):
             time.sleep(0.0002)
-
-    def write(self) -> list[int]:
-        """Build the handover; its entry: the address of its root, that of the scratch array, and the bytes of this."""
-        self.step("build")
-        spec, arena = self.spec(), self.machine.arena()
-        for pa in self.kept():
-            arena.reserve(pa, PAGE)
-        for pa, size in spec.scratch:
-            arena.reserve(pa, size)
-        built = build(spec, arena, self.registry)
-        return [built.fdt_pa, *built.scratch]
-
-    def kept(self) -> list[int]:
-        """Pages that stay where they are, beside the guest's memory."""
-        own = [page for driver in self.devices.drivers() for page in driver.pages]
-        return sorted({*self.iommu.pages(), *own})
-
-    def spec(self) -> Spec:
-        """What is handed over."""
-        forms = forms_of(Registry.shipped(), self.scenario.kernels[self.hop])
-        parts = tuple([part for each in self.participants if each is not self.guest for part in each.parts()])
-        guests: tuple[GuestSpec, ...] = ()
-        kept = cut([(pa, PAGE) for pa in self.kept()], PAGE)
-        sessions: tuple[SessionSpec, ...] = ()
-        if forms.luo is not None and forms.memfd is not None:
-            step = 1 << ORDER
-            index = range(0, self.guest.size // PAGE, step)
-            pfn = [self.guest.pa // PAGE + each for each in index]
-            folios = FolioColumns(index, pfn, [3] * len(index), [ORDER] * len(index))
-            sessions = (SessionSpec(SESSION, (FileSpec(TOKEN, size=self.guest.size, folios=folios),)),)
-            guests = (self.guest.guest(SESSION, TOKEN),)
-            sessions += tuple([SessionSpec(name, (FileSpec(TOKEN, name.encode(), len(name)),)) for name in others(self.scenario)])
-        else:  # a kernel before LUO keeps memory, and no files
-            kept = cut([*((pa, PAGE) for pa in self.kept()), (self.guest.pa, self.guest.size)], PAGE)
-        jump = self.hop + 1
-        return Spec(
-            forms, sessions=sessions, parts=parts, guests=guests, preserved=tuple(kept), scratch=(self.machine.scratch,),
-            kexec_count=jump, liveupdate_num=jump,
-        )  # fmt: skip
 
     def replace(self, entry: list[int]) -> None:
         """Jump: this process becomes the new kernel."""
@@ -282,8 +243,7 @@ class Kernel:
         if self.has_fault("early"):
             self.hurry()
         self.step("finish")
-        self.devices.take_back()
-        self.orchestrator.send(Event.FINISH)
+        self.policy.finish()
         try:
             self.note(state="normal")
         except LiveUpdateError as error:  # the guest runs already: nothing is taken back for the sake of a journal
@@ -291,24 +251,16 @@ class Kernel:
         self.say("finished", warnings=self.engine.warnings)
 
     def restore(self, handover: Handover) -> None:
-        """Every participant takes up what it left, in order. LiveUpdateError for the first that cannot."""
+        """What was left is taken up, by the policy's rules, and no device reaches beyond it. LiveUpdateError for the first that cannot."""
         assert handover.preserved is not None  # check() saw to it
-        left = Left(handover)
-        known = [name for each in self.orchestrator.participants for name in getattr(each, "takes", (each.name,))]
-        unknown = [name for name in left.subsystems() if name not in known]
-        holds(not unknown, f"nobody here takes what {unknown[0] if unknown else ''} left")
-        preserved = handover.preserved
-        if handover.luo is not None:
-            check_sessions(handover, self.guest, self.scenario)
-        self.guest.covered = preserved.covers
-        for each in self.orchestrator.participants:
-            self.engine.call(RESTORE, each, "restore", left)
-        self.iommu.proven(Coverage(preserved.map, [self.machine.scratch]))
+        self.guest.covered = handover.preserved.covers
+        self.policy.restore(Left(handover))
+        self.iommu.proven(Coverage(handover.preserved.map, [self.machine.scratch]))
 
     def hurry(self) -> None:
         """A second update begins before this one is finished: it must be refused."""
         try:
-            self.orchestrator.send(Event.PREPARE)
+            self.policy.hurry()
         except LiveUpdateError as error:
             self.say("refused", errno=error.errno, reason=error.reason)
 

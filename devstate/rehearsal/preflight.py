@@ -26,6 +26,7 @@ from devstate.pagetable.coverage import Coverage
 from devstate.pagetable.prove import prove
 from devstate.rehearsal.drivers import load_driver
 from devstate.rehearsal.machine import BASE, PAGE
+from devstate.rehearsal.outgoing import kept, spec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def preflight(kernel: Kernel) -> Preflight:
     reasons = [f"{device.name}: its next driver does not read what this one leaves" for device in dropped]
     start, metadata = time.perf_counter_ns(), 0
     try:
-        spec = kernel.spec()
+        spec = spec_of(kernel)
         reasons += _formats(spec, old, new, registry)
         found, metadata = _handover(kernel, spec)
         reasons += found
@@ -88,7 +89,7 @@ def _formats(spec: Spec, old: str, new: str, registry: Registry) -> Iterator[str
 def _handover(kernel: Kernel, spec: Spec) -> tuple[list[str], int]:
     """What is wrong with the handover, built into memory of its own; and how many bytes it is, the guest's left out."""
     arena = Arena(BASE, kernel.machine.size, source="pre-flight")
-    for pa in kernel.kept():
+    for pa in kept(kernel):
         arena.reserve(pa, PAGE)
     arena.reserve(*kernel.machine.scratch)
     built = build(spec, arena, kernel.registry)

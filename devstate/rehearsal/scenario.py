@@ -5,6 +5,7 @@
 
     name = "small guest"
     kernels = ["7.3", "7.3"]       # what the old one writes, what the new ones are: one more for each hop
+    policy = "rfc"                 # whose rules: the RFC's orchestrator; or "merged": sessions and files
     jump = "exec"                  # the old kernel replaces itself; or "kill": it is killed before the new one starts
     memory = "32M"                 # of the machine; the guest has half of it
     vcpus = 2
@@ -53,6 +54,7 @@ DEVICES_MAX = 512
 HOPS_MAX = 8
 MEMORY_MIN, MEMORY_MAX = 8 << 20, 1 << 36
 JUMPS = ("exec", "kill")
+POLICIES = ("rfc", "merged")
 ENDS = ("updated", "refused", "held")
 PREFLIGHT = ("off", "refuse", "drop")
 STAGES = ("second", "first")
@@ -63,7 +65,7 @@ OPS = ("prepare", "freeze", "cancel", "restore", "finish")
 
 TOP = (
     "name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight", "schemas", "path",
-    "iommu", "stage", "tables",
+    "iommu", "stage", "tables", "policy",
 )  # fmt: skip
 DEVICE = ("name", "parent", "slots", "drivers", "driver", "reclaim", "requested")
 _SUFFIXES = {"K": 10, "M": 20, "G": 30}
@@ -105,6 +107,7 @@ class Scenario:
     iommu: str = "vtd"
     stage: str = "second"
     tables: str = "in-place"
+    policy: str = "rfc"
 
 
 def to_plain(scenario: Scenario) -> dict[str, Any]:
@@ -179,6 +182,7 @@ class _Reader:
             self.choice(plain, "iommu", tuple(KINDS)),
             self.choice(plain, "stage", STAGES),
             self.choice(plain, "tables", TABLES),
+            self.choice(plain, "policy", POLICIES),
         )
         self.interrupts(made)
         self.tree(made)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from devstate.frozen import replace
 from devstate.handover.spec import PartSpec
 from devstate.luo.devices import Device, Devices, DeviceState
 from devstate.rehearsal.drivers import Bus, Driver, load_driver
@@ -25,13 +26,17 @@ REQUESTED, PRESERVED, FROZEN = 1, 2, 2
 
 
 class RehearsedDevices(Devices):
-    """The device tree of a scenario, in the kernel of one hop."""
+    """The device tree of a scenario, in the kernel of one hop. ``in_files``: what drivers leave stands in files of their devices, and not
+    in the tree.
+    """
+
+    in_files = False
 
     def __init__(
         self, scenario: Scenario, hop: int, machine: Machine, engine: Engine, state: Callable[[], State], registry: Registry
     ) -> None:
         super().__init__(engine=engine, state=state)
-        self.scenario = scenario
+        self.scenario, self.hop = scenario, hop
         bus, root = Bus(), Device("root", driver=Bus(), bus=Bus())
         made: dict[str, Device] = {}
         waiting = list(enumerate(scenario.devices))
@@ -45,7 +50,7 @@ class RehearsedDevices(Devices):
 
     def drivers(self) -> Iterator[Driver]:
         """Those of the devices of the scenario, in its order."""
-        for device in self._planned():
+        for device in self.planned():
             yield device.driver
 
     def probe(self, arena: Arena) -> None:
@@ -54,24 +59,25 @@ class RehearsedDevices(Devices):
             driver.probe(arena)
 
     def ask(self) -> None:
-        """User space asks for the devices that the scenario says."""
-        for plan, device in zip(self.scenario.devices, self._planned(), strict=True):
-            if plan.requested:
+        """User space asks for the devices that the scenario says: those that it has."""
+        for plan, device in zip(self.scenario.devices, self.planned(), strict=True):
+            if plan.requested and (plan.reclaim or not self.hop):
                 self.request(device)
 
     def take_back(self) -> None:
         """User space reclaims the devices that the scenario says."""
-        for plan, device in zip(self.scenario.devices, self._planned(), strict=True):
+        for plan, device in zip(self.scenario.devices, self.planned(), strict=True):
             if device.preserved and plan.reclaim:
                 self.reclaim(device)
 
-    def _planned(self) -> list[Device]:
+    def planned(self) -> list[Device]:
+        """The devices of the scenario, in its order."""
         return [next(device for device in self if device.name == plan.name) for plan in self.scenario.devices]
 
     def parts(self) -> tuple[PartSpec, ...]:
         """The devices that come along, and what each driver left."""
         path, form = f"devices/{MACHINE}", "devices-v1"
-        states = self.saved()
+        states = [replace(each, payload=None) if self.in_files else each for each in self.saved()]
         places = {state.path: place for place, state in enumerate(states)}
         rows = [
             {
@@ -88,7 +94,8 @@ class RehearsedDevices(Devices):
         return (head, PartSpec(f"{path}/devices", form, tuple(rows), "ds_device", many=True), *drivers)
 
     def restore(self, left: Left) -> None:
-        """Take it up, parents first. ENODEV for a device that is not here, else the error of the first driver that cannot."""
+        """Take it up, parents first; what drivers left as well, unless that is in files. ENODEV for a device that is not here, else the
+        error of the first driver that cannot."""
         path, form = f"devices/{MACHINE}", "devices-v1"
         rows = left.records(f"{path}/devices", form)
         holds(left.record(path, form).devices == len(rows), "not as many devices as were said")
@@ -97,4 +104,4 @@ class RehearsedDevices(Devices):
             compatible, own = text_of(row.driver), f"{path}/driver-{place}"
             payload = (compatible, left.record(own, compatible)) if compatible else None
             states.append(DeviceState(text_of(row.path), row.depth, bool(row.flags & REQUESTED), payload))
-        self.receive(states)
+        self.receive(states, drivers=not self.in_files)

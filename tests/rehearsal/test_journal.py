@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_from_any_record_on(tmp_path: Path, capfd: pytest.Ca
     for room in (1, 2, 3, 4):
         kernel = kernel_with_journal(room, tmp_path / str(room))
         kernel.hand_over()
-        assert State.NORMAL is kernel.orchestrator.state
+        assert State.NORMAL is kernel.policy.state
         assert 1 == kernel.machine.words[RUNNING]
         assert "ENOSPC" in capfd.readouterr().out
 
