@@ -19,6 +19,7 @@ one that is not given is said.
   smmuv3   STRTAB_BASE      stream table
            STRTAB_BASE_CFG  bits 17:16: 0 linear, 1 two levels; 10:6: split; 5:0: id bits   default: by the looks, split 8, 16 bits
            CR0              bit 0: enabled                                                  default: it is
+           IDR1             bits 5:0, 10:6: bits of a stream id, of a substream id          default: as many as tables say
 
 Names may be written in small letters, with - for _, with a prefix (DMAR_, SMMU_, MMIO_) or with _REG behind; also known are ROOT and RT
 (RTADDR), IRT (IRTA), DEV_TABLE and DTB (DEVTAB), CTRL (CONTROL), EXT_FEATURES (EFR), STRTAB (STRTAB_BASE), CFG (STRTAB_BASE_CFG).
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mappings", action="store_true", help="without the extents of each domain, only their totals")
     group.add_argument("--parts", metavar="NAME", help="its records of preserved state, as parts of a spec for devstate build")
     group.add_argument("--device", metavar="BDF", type=source, help="show only where --iova of this device goes: 00:04.0, or a stream id")
-    group.add_argument("--pasid", metavar="N", type=number, default=0, help="... with this PASID (0)")
+    group.add_argument("--pasid", metavar="N", type=number, help="... with this PASID (without one)")
     group.add_argument("--iova", metavar="IOVA", type=number, help="... and this address; status 1 when it goes nowhere")
     group.add_argument("--verify", action="store_true", help="findings only, those of all page tables too; status 1 when there are any")
 
@@ -146,7 +147,8 @@ def _translate(unit: Unit, arguments: argparse.Namespace) -> int:
         from devstate.report.json import write
 
         row = None if hit is None else [f"{hit.iova:#x}", f"{hit.pa:#x}", hit.size, hit.access]
-        write({"device": name, "pasid": arguments.pasid, "iova": f"{arguments.iova:#x}", "translation": kind, "mapping": row}, sys.stdout)
+        head = {"device": name, "pasid": arguments.pasid or 0, "iova": f"{arguments.iova:#x}"}
+        write(head | {"translation": kind, "mapping": row}, sys.stdout)
     elif hit is None:
         print(f"{name} {arguments.iova:#x} {'blocked' if kind == 'blocked' else 'not mapped'}")
     else:

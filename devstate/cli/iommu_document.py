@@ -51,6 +51,7 @@ def _device(unit: Unit, device: Device) -> dict[str, Any]:
     row = {
         "bdf": bdf(device.source_id, unit.segment),
         "pasid": device.pasid,
+        "without_pasid": device.plain,
         "translation": device.translation,
         "domain_id": device.domain_id,
         "format": device.format,

@@ -26,7 +26,8 @@ def lines(unit: Unit) -> Iterator[str]:
 
 
 def _device(unit: Unit, device: Device) -> str:
-    pasid = f" pasid {device.pasid:#x}" if device.pasid else ""
+    pasid = f" pasid {device.pasid:#x}" if device.pasid or not device.plain else ""
+    pasid += " and without" if device.pasid and device.plain else ""
     head = f"device     {bdf(device.source_id, unit.segment)}{pasid} domain {device.domain_id}"
     if not device.stages:
         return f"{head} {device.format}"

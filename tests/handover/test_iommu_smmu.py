@@ -227,7 +227,7 @@ def test_levels_that_are_wrong() -> None:
     [
         ((0x1000 | 3 << 4 | 5 << 1 | 1, 2), "iommu-entry-value"),
         ((6 << 1 | 1, 0, 3 << 46, 0x1000), "iommu-entry-value"),
-        ((6 << 1 | 1, 0, 40 << 32 | 2 << 38, 0x1000), "iommu-top-table-not-in-memory"),
+        ((6 << 1 | 1, 0, 40 << 32 | 2 << 38 | 1 << 51, 0x1000), "iommu-top-table-not-in-memory"),
         ((1 | 1 << 52,), "iommu-reserved-bits"),
         ((5 << 1 | 1 | 21 << 59,), "iommu-entry-value"),
     ],

@@ -127,7 +127,8 @@ def _guests(reader: TableReader, row: Row, host: tuple[Stage, ...], where: str) 
         if host:
             details += [("second_stage_top_table_pa", PhysAddr(host[0].table.top_table)), ("second_stage_levels", host[0].table.levels)]
         kind = NESTED if host else FIRST_STAGE
-        yield Device(row.index, pasid, kind, "amd-v2", entry.domain_id, row.pa, (*guest, *host), tuple(details))
+        plain = pasid == 0 and bool(entry.guest_io)
+        yield Device(row.index, pasid, kind, "amd-v2", entry.domain_id, row.pa, (*guest, *host), tuple(details), plain)
 
 
 def _pasids(reader: TableReader, root: int, levels: int, where: str, memory: PhysMemory | None) -> Iterator[tuple[int, Row]]:

@@ -42,7 +42,8 @@ class Stage:
 class Device:
     """One entry that a requester uses: by ``source_id`` (bus, device and function; a stream id) and ``pasid``. ``pa``: of the entry.
 
-    ``format``: of the first of ``stages``; or ``blocked``, ``pass-through``, and in Arm's words ``abort``, ``bypass``.
+    ``format``: of the first of ``stages``; or ``blocked``, ``pass-through``, and in Arm's words ``abort``, ``bypass``. ``plain``: requests
+    without a PASID use it (and those with PASID 0, where there is nothing else for these).
     """
 
     source_id: int
@@ -53,6 +54,7 @@ class Device:
     pa: int
     stages: tuple[Stage, ...]
     details: Details
+    plain: bool = True
 
     @property
     def levels(self) -> int:

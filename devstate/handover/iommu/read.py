@@ -110,8 +110,9 @@ def _smmuv3(reader: TableReader, root: int, registers: dict[str, int], parts: _P
     form = smmu.form_of(reader, root, registers, parts.assumed)
     parts.geometry = (("strtab_log2size", form[1]),)
     parts.mode = f"stream table 2-level split {form[2]}" if form[0] == smmu.TWO_LEVELS else "stream table linear"
+    substreams = bool(registers.get("IDR1", smmu.SSID_SIZE) & smmu.SSID_SIZE)
     for base, entries in smmu.stream_tables(reader, root, form):
-        parts.devices += reader.metered(smmu.read_devices(reader, base, entries), "devices")
+        parts.devices += reader.metered(smmu.read_devices(reader, base, entries, substreams=substreams), "devices")
         parts.runs += smmu.read_runs(base, entries)
 
 

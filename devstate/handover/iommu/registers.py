@@ -28,6 +28,7 @@ USED = {
         "STRTAB_BASE": "stream table",
         "STRTAB_BASE_CFG": "form, split and size of the stream table",
         "CR0": "bit 0: enabled",
+        "IDR1": "bits 5:0 and 10:6: bits of a stream id, and of a substream id",
     },
 }
 """The registers that are read, by kind of unit, and what for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from devstate.handover.iommu.model import BLOCKED, PASS_THROUGH, SECOND_STAGE, Device, Stage
 from devstate.handover.iommu.runs import runs_of
-from devstate.handover.iommu.smmu_contexts import GRANULES, LARGE, SMALL_BITS, read_contexts
+from devstate.handover.iommu.smmu_contexts import GRANULES, SMALL, is_big_endian, is_wide, read_contexts
 from devstate.memory.physmem import PhysAddr
 
 TYPE_CHECKING = False
@@ -27,12 +27,24 @@ LINUX_BITS = 16
 MAX_BITS = 32
 """Stream id bits of the architecture."""
 
+SPLITS, SPLIT = (6, 8, 10), 6
+"""Stream id bits that a second level may have; any other value counts as 6."""
+
 BYPASS, STAGE1, STAGE2, BOTH = 4, 5, 6, 7
+BYPASS_STAGE1, CONTEXT0 = 1, 2
+"""What requests without a substream do where there are substreams."""
+
+SSID_SIZE = 0x1F << 6
+"""Of IDR1: bits of a substream id; 0: there are none."""
+
 WORDS = 4
 """Words of a stream entry that are shown; the other four are of extensions."""
 
-STARTS = {0: (2, 1, 0, 3), 1: (3, 2, 1, 3), 2: (3, 2, 1, 0)}
-"""Level that a stage 2 walk starts at, by granule and sl0."""
+STARTS = {0: (2, 1, 0, 3, -1), 1: (3, 2, 1), 2: (3, 2, 1, 0)}
+"""Level that a stage 2 walk starts at, by granule and sl0, of which bit 2 counts for LPA2 tables of 4K alone (VTCR_EL2.SL2)."""
+
+STARTS_32 = (2, 1)
+"""The same of tables of the 32-bit form."""
 
 
 def form_of(reader: TableReader, root: int, registers: dict[str, int], assumed: list[str]) -> tuple[int, int, int]:
@@ -42,9 +54,14 @@ def form_of(reader: TableReader, root: int, registers: dict[str, int], assumed: 
         form, bits, split = config >> 16 & 3, config & 0x3F, config >> 6 & 0x1F
         if form > TWO_LEVELS:
             reader.find("iommu-entry-value", "a form of stream table that there is not", root, "STRTAB_BASE_CFG", found=f"{form}")
+            form = LINEAR  # as the architecture has it
         if bits > MAX_BITS:
             reader.find("iommu-entry-value", "more bits than a stream id has", root, "STRTAB_BASE_CFG", found=f"{bits}")
-        return form, min(bits, MAX_BITS), split
+        if form == TWO_LEVELS and split not in SPLITS:
+            what = "a split that there is not: it counts as 6"
+            reader.find("iommu-entry-value", what, root, "STRTAB_BASE_CFG", expected="6, 8 or 10", found=f"{split}")
+            split = SPLIT
+        return form, min(bits, registers.get("IDR1", MAX_BITS) & 0x3F, MAX_BITS), split
     if _looks_two_level(reader, root):
         assumed.append("STRTAB_BASE_CFG is not given: two levels, split 8, 16-bit stream ids, by the looks of the table")
         return TWO_LEVELS, LINUX_BITS, LINUX_SPLIT
@@ -72,10 +89,10 @@ def stream_tables(reader: TableReader, root: int, form: tuple[int, int, int]) ->
     import numpy as np
 
     kind, bits, split = form
-    if kind != TWO_LEVELS or bits <= split:
+    if kind != TWO_LEVELS:
         yield 0, reader.entries("smmu-stream-entry", root, 1 << bits, "stream table")
         return
-    first = reader.entries("smmu-stream-level1", root, 1 << (bits - split), "first level of the stream table")
+    first = reader.entries("smmu-stream-level1", root, 1 << max(bits - split, 0), "first level of the stream table")
     used = first.columns["span"] != 0
     reader.check(first, used, "first level of the stream table")
     for row in reader.rows(first, used, "first level of the stream table"):
@@ -84,18 +101,18 @@ def stream_tables(reader: TableReader, root: int, form: tuple[int, int, int]) ->
         if span > split:
             most = f"at most {split + 1}"
             reader.find("iommu-entry-value", "a table larger than the split", row.pa, path, expected=most, found=f"{span + 1}")
-        entries = reader.entries("smmu-stream-entry", row.record.table << 6, 1 << min(span, split), path)
+        entries = reader.entries("smmu-stream-entry", row.record.table << 6, 1 << min(span, split, bits), path)
         if len(entries) and np.any(entries.words):
             yield base, entries
 
 
-def read_devices(reader: TableReader, base: int, entries: Entries) -> Iterator[Device]:
-    """Every stream that may reach memory, and every PASID of it."""
+def read_devices(reader: TableReader, base: int, entries: Entries, *, substreams: bool = True) -> Iterator[Device]:
+    """Every stream that may reach memory, and every PASID of it, unless the unit has no ``substreams``."""
     path = f"stream table of {base:#x} on"
     chosen = (entries.columns["valid"] != 0) & (entries.columns["config"] >= BYPASS)
     reader.check(entries, entries.columns["valid"] != 0, path)
     for row in reader.rows(entries, chosen, path):
-        yield from _device(reader, base + row.index, row)
+        yield from _device(reader, base + row.index, row, substreams=substreams)
 
 
 def read_runs(base: int, entries: Entries) -> list[Run]:
@@ -105,7 +122,7 @@ def read_runs(base: int, entries: Entries) -> list[Run]:
     return runs_of(entries, chosen, lambda entry: (BLOCKED, "abort", 0), base, WORDS)
 
 
-def _device(reader: TableReader, sid: int, row: Row) -> Iterator[Device]:
+def _device(reader: TableReader, sid: int, row: Row, *, substreams: bool) -> Iterator[Device]:
     entry = row.record
     path = f"stream {sid:#x}"
     details: list[tuple[str, Any]] = [
@@ -124,19 +141,35 @@ def _device(reader: TableReader, sid: int, row: Row) -> Iterator[Device]:
     if entry.config == STAGE2:
         yield Device(sid, 0, SECOND_STAGE, "arm-lpae-s2", entry.vmid, row.pa, second, tuple(details))
         return
-    if entry.context_max and entry.default_substream == 1:  # requests without a PASID, that is
-        yield Device(sid, 0, PASS_THROUGH, "bypass", 0, row.pa, second, (*details, ("s1dss", 1)))
-    yield from read_contexts(reader, sid, row, second, details, path)
+    bits = entry.context_max if substreams else 0
+    if bits and entry.default_substream == BYPASS_STAGE1:
+        shown = (*details, ("s1dss", BYPASS_STAGE1))
+        if entry.config == BOTH:  # as if there were stage 2 alone
+            yield Device(sid, 0, SECOND_STAGE, "arm-lpae-s2", entry.vmid, row.pa, second, shown)
+        else:
+            yield Device(sid, 0, PASS_THROUGH, "bypass", 0, row.pa, (), shown)
+    plain = not bits or entry.default_substream == CONTEXT0
+    yield from read_contexts(reader, sid, row, second, details, path, bits=bits, plain=plain)
 
 
 def _second(reader: TableReader, entry: Record, pa: int, path: str) -> tuple[Stage, ...]:
-    granule = GRANULES.get(entry.stage2_tg)
-    if granule is None:
-        return ()  # out of the field's range: a finding already
-    levels = 4 - STARTS[entry.stage2_tg][entry.stage2_sl0]
+    path = f"{path}, stage 2"
+    granule, size = SMALL, 32 - ((entry.stage2_t0sz & 15 ^ 8) - 8)
+    starts: tuple[int, ...] = STARTS_32
+    if entry.stage2_aa64:
+        size, starts = 64 - entry.stage2_t0sz, STARTS.get(entry.stage2_tg, ())
+        granule = GRANULES.get(entry.stage2_tg, 0)
+    if not granule or is_big_endian(reader, entry.stage2_endian, pa, path):
+        return ()  # a granule out of the field's range is a finding already
+    wide = is_wide(reader, entry.stage2_wide & entry.stage2_aa64, size, granule, pa, path)
+    start = entry.stage2_sl0 + 4 * (entry.stage2_sl0_high & wide)
+    if start >= len(starts):
+        reader.find("iommu-geometry", "page tables that there cannot be: a start that there is not", pa, path, found=f"{start}")
+        return ()
+    levels = 4 - starts[start]
     shift = granule.bit_length() - 1
-    bits = 64 - entry.stage2_t0sz - (shift + (levels - 1) * (shift - 3))
-    format = "arm-lpae-s2-lpa2" if 64 - entry.stage2_t0sz > SMALL_BITS and granule < LARGE else "arm-lpae-s2"
+    bits = size - (shift + (levels - 1) * (shift - 3))
+    format = "arm-lpae-s2-lpa2" if wide else "arm-lpae-s2"
     top_entries = 1 << bits if bits > 0 else 1
-    table = reader.page_table(format, entry.stage2_ttb << 4, levels, f"{path}, stage 2", pa, granule=granule, top_entries=top_entries)
+    table = reader.page_table(format, entry.stage2_ttb << 4, levels, path, pa, granule=granule, top_entries=top_entries)
     return () if table is None else (Stage(entry.vmid, table),)

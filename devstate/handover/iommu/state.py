@@ -122,7 +122,7 @@ def _attachment(unit: Unit, device: Device, places: Mapping[object, int]) -> dic
     return {
         "segment": unit.segment,
         "source_id": device.source_id & 0xFFFF,
-        "pasid": device.pasid if device.pasid else NONE,
+        "pasid": NONE if device.plain else device.pasid,
         "domain": places[stage_key(device.stages[0])] if device.stages else NONE,
         "translation": TRANSLATIONS.get(device.translation, 0),
         "flags": 0,

@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 ADDRESS_END = 1 << 64
 
 
-def translation_of(unit: Unit, source_id: int, pasid: int = 0) -> tuple[str, Device | None]:
-    """How requests of a device are translated, and its entry where that leads somewhere. A device without any entry is blocked."""
-    for device in unit.devices:
-        if (device.source_id, device.pasid) == (source_id, pasid):
-            return device.translation, device
+def translation_of(unit: Unit, source_id: int, pasid: int | None = None) -> tuple[str, Device | None]:
+    """How requests of a device are translated, and its entry where that leads somewhere. A device without any entry is blocked.
+
+    ``pasid`` None: requests without one.
+    """
+    found = [each for each in unit.devices if each.source_id == source_id]
+    chosen = [each for each in found if (each.plain if pasid is None else each.pasid == pasid)]
+    if chosen:
+        device = min(chosen, key=lambda each: each.plain) if pasid is not None else chosen[0]
+        return device.translation, device
+    if found:
+        return BLOCKED, None
     for run in unit.runs:
         if run.source_id <= source_id < run.source_id + run.count:
             return run.translation, None
     return BLOCKED, None
 
 
-def translate(unit: Unit, source_id: int, iova: int, pasid: int = 0) -> Mapping | None:
+def translate(unit: Unit, source_id: int, iova: int, pasid: int | None = None) -> Mapping | None:
     """Where ``iova`` goes: from there to the end of the smallest leaf on the way. None when it does not go anywhere."""
     kind, device = translation_of(unit, source_id, pasid)
     if kind == PASS_THROUGH:

@@ -159,11 +159,13 @@ def _pasid(reader: TableReader, source_id: int, pasid: int, context: Row, group:
     if translation == NESTED and len(stages) == 2:
         details += [("second_stage_top_table_pa", PhysAddr(stages[1].table.top_table)), ("second_stage_levels", stages[1].table.levels)]
     format = {PASS_THROUGH: PASS_THROUGH, SECOND_STAGE: "vtd-second-stage"}.get(translation, "vtd-first-stage")
-    return Device(source_id, pasid, translation, format, entry.domain_id, row.pa, stages, tuple(details))
+    return Device(source_id, pasid, translation, format, entry.domain_id, row.pa, stages, tuple(details), pasid == context.record.rid_pasid)
 
 
 def _stages(reader: TableReader, entry: Record, pa: int, path: str) -> tuple[str, tuple[Stage, ...]]:
     """How the entry translates, and its tables: those of the first stage first."""
+    if entry.translation in (2, 3) and not entry.address_width:  # of no meaning to the others, so the schema has no range for it
+        reader.find("iommu-entry-value", "a width that there is not", pa, path, expected="address_width 1..3", found="0")
     if entry.translation == 1:
         return FIRST_STAGE, _first(reader, entry, pa, path, None)
     if entry.translation == 2:
