@@ -10,9 +10,11 @@ import random
 import sys
 from collections import Counter
 
+from devstate.frozen import replace
 from devstate.rehearsal.faults import Tried, ends_of, faults_of
 from devstate.rehearsal.run import Fault, run
-from devstate.rehearsal.scenario import DevicePlan, Scenario
+from devstate.rehearsal.scenario import STAGES, TABLES, DevicePlan, Scenario
+from devstate.rehearsal.units.kinds import KINDS
 
 
 def machine(chance: random.Random) -> Scenario:
@@ -27,14 +29,15 @@ def machine(chance: random.Random) -> Scenario:
     kernels = tuple(chance.choice(["7.2", "7.3"]) for _ in range(hops + 1))
     jump, budgets = chance.choice(["exec", "kill"]), (("prepare", 2_000_000_000), ("freeze", 1_000_000_000))
     sessions, seed = chance.choice([0, 0, 40]), chance.getrandbits(32)
-    return Scenario("soak", kernels, jump, 8 << 20, chance.randint(1, 4), tuple(devices), budgets, seed, sessions)
+    made = Scenario("soak", kernels, jump, 8 << 20, chance.randint(1, 4), tuple(devices), budgets, seed, sessions)
+    return replace(made, iommu=chance.choice([*KINDS]), stage=chance.choice(STAGES), tables=chance.choice(TABLES))
 
 
 def fault(chance: random.Random, scenario: Scenario) -> Fault:
-    """Any fault, or none; three of ten are bytes that flip, somewhere in the handover that this very machine writes."""
+    """Any fault, or none; three of ten are bytes that flip, somewhere in what this very machine hands over, or its hardware reads."""
     if chance.random() < 0.3:
         structures = run(scenario, looks=True).structures
-        return chance.choice([each for each in faults_of(scenario, structures) if each.how == "flip"])
+        return chance.choice([each for each in faults_of(scenario, structures) if each.how in ("flip", "live")])
     return chance.choice([Fault("none"), *faults_of(scenario)])
 
 
