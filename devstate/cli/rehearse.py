@@ -6,6 +6,11 @@ SCENARIO is a TOML file (docs/rehearse.md), or the name of one that comes with d
   devstate rehearse small-guest
   devstate rehearse small-guest --fault fail:iommu.prepare
   devstate rehearse mine.toml --sweep
+  devstate rehearse merged --fault fail:vfio.freeze
+
+A scenario says whose rules it goes by: policy = "rfc", the orchestrator of the RFC, which calls participants (prepare, freeze, cancel,
+restore, finish), or "merged", sessions and files as in mainline (can_preserve, get_id, preserve, unpreserve, freeze, unfreeze, retrieve,
+can_finish, finish of handlers; preserve, unpreserve, retrieve, finish of shared objects). --policy takes the other one.
 
 A fault is HOW:PARTICIPANT.OP, where HOW is fail, slow or kill; missing:PARTICIPANT; early; journal. Exit status 0: it ended as it must,
 and nothing was wrong; 1: it did not.
@@ -31,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="a TOML file, or the name of a shipped scenario")
     parser.add_argument("--fault", metavar="FAULT", help="let one thing go wrong")
+    parser.add_argument("--policy", choices=("rfc", "merged"), help="whose rules it goes by, whatever the scenario says")
     parser.add_argument("--sweep", action="store_true", help="try every fault, one rehearsal each")
     parser.add_argument("--journal", metavar="FILE", help="where the agent keeps its journal")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="how to report (default: text)")
@@ -45,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name in shipped():
             print(name)
         return OK
-    scenario = open_scenario(arguments.scenario)
+    scenario = open_scenario(arguments.scenario, arguments.policy)
     if arguments.output == "-":
         return OK if report(arguments, scenario, sys.stdout) else FINDINGS
     with open(arguments.output, "w", encoding="utf-8") as file:
@@ -64,17 +70,17 @@ def shipped() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in os.listdir(folder()))
 
 
-def open_scenario(word: str) -> Scenario:
-    """The scenario in a file, or the shipped one of this name."""
+def open_scenario(word: str, policy: str | None = None) -> Scenario:
+    """The scenario in a file, or the shipped one of this name; by another policy, if one is given."""
     from devstate.rehearsal.scenario import read_scenario
 
     if word in shipped() and not os.path.exists(word):
-        return loaded(read_scenario(os.path.join(folder(), f"{word}.toml")))
+        return loaded(read_scenario(os.path.join(folder(), f"{word}.toml"), policy))
     if not os.path.exists(word):
         from devstate.cli.command import suggest
 
         raise UsageError(f"{word}: no such file, and no scenario of this name{suggest(word, shipped())}; `devstate rehearse` lists them")
-    return loaded(read_scenario(word))
+    return loaded(read_scenario(word, policy))
 
 
 def loaded(scenario: Scenario) -> Scenario:
@@ -108,7 +114,7 @@ def report(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) ->
 
     if arguments.sweep:
         return sweep(arguments, scenario, stream)
-    fault = None if arguments.fault is None else fault_of(arguments.fault)
+    fault = None if arguments.fault is None else fault_of(arguments.fault, scenario)
     progress = told if sys.stderr.isatty() and arguments.output != "-" else None
     made = document(rehearse(scenario, fault, journal=arguments.journal, progress=progress))
     if fault is not None:
@@ -143,7 +149,7 @@ def sweep(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> 
         if arguments.format == "text":
             said = [*each.result.wrong, *each.result.failures, *each.result.warnings()]
             rehearsal.sweep_row(str(each.fault), each.result.ended, each.right, said, stream)
-    made = sweep_document(scenario.name, tried)
+    made = sweep_document(scenario, tried)
     if arguments.format == "json":
         write(made, stream)
     else:
@@ -151,23 +157,26 @@ def sweep(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> 
     return not made["wrong"]
 
 
-def fault_of(text: str) -> Fault:
-    """A fault, as on the command line. UsageError for one that there is not."""
-    from devstate.rehearsal.faults import CALLBACKS, NEW, NEW_STEPS, OLD_STEPS
+def fault_of(text: str, scenario: Scenario) -> Fault:
+    """A fault of a scenario, as on the command line. UsageError for one that there is not."""
+    from devstate.rehearsal.faults import NEW, NEW_STEPS, OLD_STEPS, callbacks_of
     from devstate.rehearsal.run import Fault
 
     how, _, place = text.partition(":")
     participant, _, op = place.partition(".")
+    callbacks = callbacks_of(scenario)
     if how in ("early", "journal") and not place:
         return Fault(how, int(how == "early"))
-    if how == "missing" and place in CALLBACKS:
+    if how == "missing" and place in callbacks:
         return Fault(how, 1, "", place)
-    if how in ("fail", "slow", "kill") and op in CALLBACKS.get(participant, ()):
+    if how in ("fail", "slow", "kill") and op in callbacks.get(participant, ()):
+        if how == "slow" and op not in dict(scenario.budgets):
+            raise UsageError(f"{text!r}: {op} has no budget in this scenario that could be exceeded; give it one in [budgets]")
         return Fault(how, int(op in NEW), op, participant)
     if how == "kill" and participant == "kernel" and op in (*OLD_STEPS, *NEW_STEPS):
         return Fault(how, int(op in NEW_STEPS), op, participant)
-    places = ", ".join(f"{name}.{each}" for name, ops in CALLBACKS.items() for each in ops)
+    places = ", ".join(f"{name}.{each}" for name, ops in callbacks.items() for each in ops)
     raise UsageError(
-        f"{text!r} is no fault; expected fail, slow or kill with one of {places}; kill:kernel.STEP with one of"
+        f"{text!r} is no fault of policy {scenario.policy}; expected fail, slow or kill with one of {places}; kill:kernel.STEP with one of"
         f" {', '.join((*OLD_STEPS, *NEW_STEPS))}; missing:PARTICIPANT; early; journal"
     )

@@ -175,13 +175,13 @@ class Devices:
     def preserve(self, device: Device) -> None:
         """One device, as a file of the merged design: its own callbacks; its ancestors come along without theirs, as in the PCI core."""
         self.call(PREPARE, device)
-        self._alone.append(device)
+        self._alone = [*(each for each in self._alone if each is not device), device]
         self._keep()
 
     def unpreserve(self, device: Device) -> None:
         """Take one device back, and those of its ancestors that no other needs."""
         self.call(CANCEL, device)
-        self._alone.remove(device)
+        self._alone = [each for each in self._alone if each is not device]
         self._keep()
 
     def _keep(self) -> None:
@@ -195,9 +195,8 @@ class Devices:
         """One phase of one device: its driver, then its bus."""
         self.engine.run(phase, _sides(device))
 
-    def take_up(self, device: Device, payload: Any) -> None:
+    def take_up(self, device: Device) -> None:
         """In the new kernel: let one device's driver take up what was left of it."""
-        device.payload = payload
         self.engine.run(RESTORE, [_Side(device, device.driver, "driver")])
 
     def saved(self) -> tuple[DeviceState, ...]:
@@ -209,9 +208,9 @@ class Devices:
         first. ENODEV for a device that is not there."""
         for state in sorted(states, key=lambda each: (each.depth, each.path)):
             device = self.device(state.path)
-            device.preserved, device.requested = True, state.requested
+            device.preserved, device.requested, device.payload = True, state.requested, state.payload
             if drivers:
-                self.take_up(device, state.payload)
+                self.take_up(device)
 
     def reclaim(self, device: Device) -> None:
         """A user space took the device back. EINVAL for one that did not come along, EBUSY for one that was taken."""
@@ -232,6 +231,7 @@ class Devices:
         """The update is over for one device."""
         self.call(FINISH, device)
         device.requested = device.preserved = device.reclaimed = False
+        device.payload = None
 
 
 def _with_ancestors(devices: Iterable[Device]) -> list[Device]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from devstate.rehearsal.faults import Tried
     from devstate.rehearsal.run import Result, Step
+    from devstate.rehearsal.scenario import Scenario
 
 PHASES = (
     # phase, in which the guest stands still, its last step
@@ -33,6 +34,7 @@ def document(result: Result) -> dict[str, Any]:
     """One rehearsal."""
     return {
         "scenario": result.scenario.name,
+        "policy": result.scenario.policy,
         "kernels": list(result.scenario.kernels),
         "ended": result.ended,
         "expected": result.scenario.expect,
@@ -65,7 +67,7 @@ def jump(steps: Sequence[Step], hop: int) -> dict[str, Any]:
     return {"from": hop, "blackout_us": total, "own_us": total - other, "phases": phases, "participants": rows}
 
 
-def sweep_document(scenario: str, tried: Sequence[Tried]) -> dict[str, Any]:
+def sweep_document(scenario: Scenario, tried: Sequence[Tried]) -> dict[str, Any]:
     """A sweep: injected, detected (it did not end as if nothing had been), survived (the guest lives), wrong."""
     rows = [
         {
@@ -79,7 +81,8 @@ def sweep_document(scenario: str, tried: Sequence[Tried]) -> dict[str, Any]:
         for each in tried
     ]
     return {
-        "scenario": scenario,
+        "scenario": scenario.name,
+        "policy": scenario.policy,
         "injected": len(rows),
         "detected": sum(bool(each.result.failures) or bool(each.result.warnings()) for each in tried),
         "survived": sum(each.result.ended in ("updated", "kept") for each in tried),

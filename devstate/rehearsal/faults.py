@@ -5,11 +5,11 @@
 fault                          must end as
 =============================  =======================================================================================================
 a callback of the old kernel   ``kept``: what was done is undone, the guest goes on; repaired, the same kernel then jumps. So with a
-fails, or overruns its budget  journal that cannot be written
-a callback of the new kernel   ``refused``: nothing that was left is used. So with a participant that the new kernel does not have
-fails to restore
-a callback of the new kernel   ``updated``, with a warning: the guest runs already, and finish must not fail
-fails to finish
+fails, or overruns its budget  journal that cannot be written; and with a callback that undoes, when something else has failed
+a callback of the new kernel   ``refused``: nothing that was left is used. So with a participant, handler or shared object that the new
+fails to restore or retrieve   kernel does not have
+a callback of the new kernel   ``updated``, with a warning: the guest runs already, and finish must not fail; a session that cannot
+fails to finish, or cannot     finish stays as it is
 a kernel is killed             ``lost``: nothing was restored, the devices have done no harm. Killed when it has handed over, the old
                                kernel is not missed where the jump is its death
 a byte of the handover flips   ``refused``, or ``updated`` when the byte says nothing; never anything else
@@ -35,21 +35,33 @@ if TYPE_CHECKING:
 
     from devstate.rehearsal.scenario import Scenario
 
-CALLBACKS = {
+RFC = {
     "memory": ("prepare", "freeze", "restore"),
-    "kvm": ("freeze", "restore"),
+    "kvm": ("freeze", "cancel", "restore"),
     "iommu": ("prepare", "restore"),
     "interrupts": ("freeze", "restore"),
-    "devices": ("prepare", "freeze", "restore", "finish"),
+    "devices": ("prepare", "freeze", "cancel", "restore", "finish"),
 }
-"""The callbacks that a rehearsal's participants have."""
+FILE_OPS = ("can_preserve", "get_id", "preserve", "unpreserve", "freeze", "unfreeze", "retrieve", "can_finish", "finish")
+SHARED_OPS = ("preserve", "unpreserve", "retrieve", "finish")
+MERGED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("memory", "iommufd", "kvm", "interrupts", "vfio"), FILE_OPS),
+    **dict.fromkeys(("iommu", "devices"), SHARED_OPS),
+}
+"""The callbacks that a rehearsal's participants have, as handlers and shared objects in the merged design."""
+
+OF_DEVICES = ("vfio", "devices")
+"""Those that are called in the merged design only for devices."""
 
 OLD_STEPS = ("prepared", "frozen", "build", "handed-over")
 NEW_STEPS = ("open", "check", "restore", "restored", "finish")
 """Steps of a kernel's own, where it can be killed."""
 
-NEW = ("restore", "finish")
+NEW = ("restore", "retrieve", "can_finish", "finish")
 """Ops of the new kernel."""
+
+TAKING = ("restore", "retrieve")
+"""Ops of the blackout in the new kernel: without them, nothing is taken over."""
 
 STRUCTURES_MAX, LIVE_MAX = 64, 32
 """Structures in which bytes flip, the first and one anywhere; of more structures, some by chance. And of those that hardware reads."""
@@ -70,28 +82,44 @@ class Tried:
         return self.result.ended in self.expected and (refused or not self.result.wrong)
 
 
+def callbacks_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """The callbacks that are made in a scenario, by participant."""
+    if scenario.policy == "rfc":
+        return RFC
+    if any(each.requested and each.reclaim for each in scenario.devices):
+        return MERGED
+    return {name: ops for name, ops in MERGED.items() if name not in OF_DEVICES}
+
+
 def ends_of(fault: Fault, scenario: Scenario) -> tuple[str, ...]:
     """How a rehearsal with this fault may end."""
     if fault.how in ("flip", "live"):
         return REFUSED, DONE
     if fault.how == "kill":
+        if fault.participant != "kernel" and fault.op in ("can_finish", "finish") and _is_stuck(scenario):
+            return LOST, DONE  # whether it comes to this call
         return (DONE,) if fault.op == "handed-over" and scenario.jump == "kill" else (LOST,)
-    if fault.how == "missing" or (fault.how == "fail" and fault.op == "restore"):
+    if fault.how == "missing" or fault.op in TAKING:
         return (REFUSED,)
-    if fault.how in ("none", "early") or fault.op == "finish":
+    if fault.how in ("none", "early") or fault.op in NEW:
         return (DONE,)
     return (KEPT,)
+
+
+def _is_stuck(scenario: Scenario) -> bool:
+    """Whether the guest's session cannot finish, since nobody takes one of its devices."""
+    return scenario.policy == "merged" and any(each.requested and not each.reclaim for each in scenario.devices)
 
 
 def faults_of(scenario: Scenario, structures: tuple[tuple[int, int, str], ...] = ()) -> Iterator[Fault]:
     """Every fault."""
     budgets = dict(scenario.budgets)
-    for participant, ops in CALLBACKS.items():
+    for participant, ops in callbacks_of(scenario).items():
         for op in ops:
             hop = int(op in NEW)
             yield Fault("fail", hop, op, participant)
             yield Fault("kill", hop, op, participant)
-            if op in budgets and op not in NEW:
+            if op in budgets:
                 yield Fault("slow", hop, op, participant)
         yield Fault("missing", 1, "", participant)
     for step in (*OLD_STEPS, *NEW_STEPS):

@@ -10,8 +10,8 @@ What agents preserve, with which handler, what its record is, and which shared o
     iommufd                 iommufd      iommu-unit-v1                               iommu: the unit, its domains and tables
     each requested device   vfio         what its driver leaves, in its own format   devices: the tree, with all bridges
 
-What does not fit into a record are parts of the subtree ``devstate``, under both policies. Shared objects have a plain number in the
-handover: how many domains, how many devices there are.
+A record is the same as the first part of its participant in the subtree ``devstate``, and held against it; what does not fit into a record
+are the parts behind it, under both policies. Shared objects have a plain number in the handover: how many domains, how many devices.
 """
 
 from __future__ import annotations
@@ -200,8 +200,10 @@ class DeviceHandler(FileHandler):
         """The driver takes up what was left, converted if need be; the agent has the device."""
         self.policy.shared(DEVICES)
         device = self.policy.device(args.token)
-        holds(device.preserved, f"{device.path} did not come along")
-        self.participant.take_up(device, (self.compatible, args.record))
+        left = device.payload
+        same = left is not None and left[0] == self.compatible and values_of(left[1]) == values_of(args.record)
+        holds(same, f"the file of {device.path} and its part do not say the same")
+        self.participant.take_up(device)
         self.participant.reclaim(device)
         return device
 

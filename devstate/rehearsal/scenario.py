@@ -61,7 +61,14 @@ STAGES = ("second", "first")
 TABLES = ("in-place", "packed")
 SESSIONS_MAX = 1024
 VERSION_MAX = 99
-OPS = ("prepare", "freeze", "cancel", "restore", "finish")
+OPS = (
+    "prepare", "freeze", "cancel", "restore", "finish",
+    "can_preserve", "get_id", "preserve", "unpreserve", "unfreeze", "retrieve", "can_finish",
+)  # fmt: skip
+"""Callbacks that can have a budget: those of the RFC, and what handlers have beside them. A scenario may be for both policies."""
+
+MERGED_SINCE = (7, 0)
+"""The first release whose handover has shared objects: the handlers of a rehearsal need them."""
 
 TOP = (
     "name", "kernels", "jump", "memory", "vcpus", "devices", "budgets", "seed", "sessions", "expect", "kvm", "preflight", "schemas", "path",
@@ -125,8 +132,8 @@ def from_plain(plain: dict[str, Any]) -> Scenario:
     return Scenario(**(plain | texts | {"devices": devices, "budgets": budgets}))
 
 
-def read_scenario(path: str) -> Scenario:
-    """The scenario in a file. UsageError, with line and hint, for one that cannot be."""
+def read_scenario(path: str, policy: str | None = None) -> Scenario:
+    """The scenario in a file, by another policy if one is given. UsageError, with line and hint, for one that cannot be."""
     try:
         with open(path, "rb") as file:
             data = file.read(SCENARIO_MAX + 1)
@@ -139,7 +146,7 @@ def read_scenario(path: str) -> Scenario:
         plain = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    return _Reader(path, text).scenario(plain)
+    return _Reader(path, text).scenario(plain if policy is None else plain | {"policy": policy})
 
 
 class _Reader:
@@ -155,8 +162,12 @@ class _Reader:
         if not 2 <= len(kernels) <= HOPS_MAX + 1:
             raise self.error("kernels", f"expected 2 to {HOPS_MAX + 1} releases: the old kernel, and one for each jump")
         for each in kernels:
-            if parse_release(each) is None:
+            release = parse_release(each)
+            if release is None:
                 raise self.error("kernels", f"{each!r} is no kernel release, such as 7.3")
+            if plain.get("policy") == "merged" and (release.major, release.minor) < MERGED_SINCE:
+                text = f"kernel {each} has no shared objects, which the policy merged needs: 7.0 or later, or policy = 'rfc'"
+                raise self.error("policy", text)
         devices = plain.get("devices", [])
         if not isinstance(devices, list) or not all(isinstance(each, dict) for each in devices) or len(devices) > DEVICES_MAX:
             raise self.error("devices", f"expected at most {DEVICES_MAX} tables [[devices]]")

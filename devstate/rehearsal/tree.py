@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from devstate.frozen import replace
 from devstate.handover.spec import PartSpec
 from devstate.luo.devices import Device, Devices, DeviceState
 from devstate.rehearsal.drivers import Bus, Driver, load_driver
@@ -26,8 +25,8 @@ REQUESTED, PRESERVED, FROZEN = 1, 2, 2
 
 
 class RehearsedDevices(Devices):
-    """The device tree of a scenario, in the kernel of one hop. ``in_files``: what drivers leave stands in files of their devices, and not
-    in the tree.
+    """The device tree of a scenario, in the kernel of one hop. ``in_files``: drivers take up what was left when the files of their devices
+    are retrieved, not with the tree.
     """
 
     in_files = False
@@ -61,8 +60,7 @@ class RehearsedDevices(Devices):
     def ask(self) -> None:
         """User space asks for the devices that the scenario says: those that it has."""
         for plan, device in zip(self.scenario.devices, self.planned(), strict=True):
-            if plan.requested and (plan.reclaim or not self.hop):
-                self.request(device)
+            self.request(device, plan.requested and (plan.reclaim or not self.hop))
 
     def take_back(self) -> None:
         """User space reclaims the devices that the scenario says."""
@@ -77,7 +75,7 @@ class RehearsedDevices(Devices):
     def parts(self) -> tuple[PartSpec, ...]:
         """The devices that come along, and what each driver left."""
         path, form = f"devices/{MACHINE}", "devices-v1"
-        states = [replace(each, payload=None) if self.in_files else each for each in self.saved()]
+        states = self.saved()
         places = {state.path: place for place, state in enumerate(states)}
         rows = [
             {
@@ -94,8 +92,7 @@ class RehearsedDevices(Devices):
         return (head, PartSpec(f"{path}/devices", form, tuple(rows), "ds_device", many=True), *drivers)
 
     def restore(self, left: Left) -> None:
-        """Take it up, parents first; what drivers left as well, unless that is in files. ENODEV for a device that is not here, else the
-        error of the first driver that cannot."""
+        """Take it up, parents first. ENODEV for a device that is not here, else the error of the first driver that cannot."""
         path, form = f"devices/{MACHINE}", "devices-v1"
         rows = left.records(f"{path}/devices", form)
         holds(left.record(path, form).devices == len(rows), "not as many devices as were said")

@@ -18,7 +18,7 @@ COLOURS = {
 def text(document: dict[str, Any], stream: TextIO) -> None:
     """One rehearsal."""
     kernels = " -> ".join(document["kernels"])
-    stream.write(printable(f"{document['scenario']}: {kernels}: {document['ended']}") + "\n")
+    stream.write(printable(f"{document['scenario']} ({document['policy']}): {kernels}: {document['ended']}") + "\n")
     for jump in document["jumps"]:
         own, total = jump["own_us"], jump["blackout_us"]
         stream.write(f"  jump {jump['from'] + 1}: blackout {total} us, of which {own} us are devstate's own\n")
@@ -47,7 +47,7 @@ def sweep_row(fault: str, ended: str, right: bool, said: list[str], stream: Text
 def sweep_total(document: dict[str, Any], stream: TextIO) -> None:
     """The last line of a sweep."""
     counts = ", ".join(f"{document[word]} {word}" for word in ("injected", "detected", "survived", "wrong"))
-    stream.write(printable(f"{document['scenario']}: {counts}") + "\n")
+    stream.write(printable(f"{document['scenario']} ({document['policy']}): {counts}") + "\n")
 
 
 def html(document: dict[str, Any], stream: TextIO) -> None:
@@ -61,8 +61,8 @@ def html(document: dict[str, Any], stream: TextIO) -> None:
         "padding:.2em .6em;text-align:left}.bar{display:flex;height:2.2em;margin:.5em 0}.bar div{overflow:hidden;white-space:nowrap;"
         "font-size:.75em;padding:.3em;box-sizing:border-box;min-width:2px}</style>",
         f"<h1>{escape(document['scenario'])}</h1>",
-        f"<p>{escape(' → '.join(document['kernels']))}: <b>{escape(document['ended'])}</b>. {document['stamps']} DMA writes,"
-        f" {document['interrupts']} interrupts.</p>",
+        f"<p>Policy {escape(document['policy'])}, {escape(' → '.join(document['kernels']))}: <b>{escape(document['ended'])}</b>."
+        f" {document['stamps']} DMA writes, {document['interrupts']} interrupts.</p>",
     ]
     for word in ("wrong", "failures", "warnings"):
         parts += [f"<p>{escape(WORDS[word])}: {escape(each)}</p>" for each in document[word]]

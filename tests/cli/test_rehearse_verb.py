@@ -26,7 +26,7 @@ def scenario(tmp_path: Path) -> str:
 def test_json_and_html(run: Runner, scenario: str, tmp_path: Path) -> None:
     """The document, and a page with nothing to load."""
     outcome = run("rehearse", scenario, "--format", "json")
-    assert (0, "updated", []) == (outcome.status, outcome.json["ended"], outcome.json["wrong"])
+    assert (0, "updated", "rfc", []) == (outcome.status, *[outcome.json[key] for key in ("ended", "policy", "wrong")])
     assert 0 == run("rehearse", scenario, "--format", "html", "-o", str(tmp_path / "r.html")).status
     page = (tmp_path / "r.html").read_text()
     assert ("<!doctype html>", True, False) == (page[:15], "serialise" in page, "http" in page)
@@ -48,7 +48,25 @@ def test_names(run: Runner) -> None:
 def test_no_such_fault(run: Runner, scenario: str, fault: str) -> None:
     """Exit status 2, and all that there are."""
     outcome = run("rehearse", scenario, "--fault", fault)
-    assert (2, True) == (outcome.status, "is no fault; expected" in outcome.err)
+    assert (2, True) == (outcome.status, "is no fault of policy rfc; expected" in outcome.err)
+
+
+def test_faults_are_those_of_the_policy(run: Runner, scenario: str) -> None:
+    """Handlers have other callbacks than participants; and what has no budget cannot exceed it."""
+    outcome = run("rehearse", scenario, "--policy", "merged", "--fault", "fail:iommu.restore")
+    assert (2, True) == (outcome.status, "is no fault of policy merged; expected" in outcome.err)
+    outcome = run("rehearse", scenario, "--policy", "merged", "--fault", "slow:vfio.freeze")
+    assert (2, True) == (outcome.status, "freeze has no budget in this scenario" in outcome.err)
+
+
+@needs_core
+def test_the_other_policy(run: Runner, scenario: str, tmp_path: Path) -> None:
+    """The same scenario by the merged design; the report says so."""
+    outcome = run("rehearse", scenario, "--policy", "merged", "--format", "json")
+    assert (0, "updated", "merged") == (outcome.status, outcome.json["ended"], outcome.json["policy"])
+    assert "guest/0x1 (memory)" in {each["name"] for each in outcome.json["jumps"][0]["participants"]}
+    assert 0 == run("rehearse", scenario, "--policy", "merged", "--format", "html", "-o", str(tmp_path / "r.html")).status
+    assert "Policy merged" in (tmp_path / "r.html").read_text()
 
 
 def test_no_such_scenario(run: Runner) -> None:
