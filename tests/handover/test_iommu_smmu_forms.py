@@ -193,3 +193,13 @@ def test_a_form_that_there_is_not_counts_as_linear() -> None:
     tables.words(root + 64 * SID, 9)
     unit = tables.unit("smmuv3", root, STRTAB_BASE_CFG=3 << 16 | 10)
     assert ([SID], ["iommu-entry-value"]) == ([each.source_id for each in unit.devices], rules(unit))
+
+
+def test_low_bits_of_top_tables_do_not_count() -> None:
+    """A table is at a multiple of its size, whatever the low bits say."""
+    tables = Tables()
+    unit = stage1(tables, 25 | VALID | AA64 | EPD1, tables.top("arm-lpae-s1", 3) | 0x7F0)
+    assert ([*SOME], []) == (mapped(unit), rules(unit))
+    tables = Tables()
+    unit = linear(tables, STAGE2, 0, 3 | 25 << 32 | 1 << 38 | S2AA64, tables.top("arm-lpae-s2", 3) | 0x10)
+    assert ([*SOME], []) == (mapped(unit), rules(unit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from devstate.handover.iommu.model import BLOCKED, PASS_THROUGH, SECOND_STAGE, Device, Stage
 from devstate.handover.iommu.runs import runs_of
-from devstate.handover.iommu.smmu_contexts import GRANULES, SMALL, is_big_endian, is_wide, read_contexts
+from devstate.handover.iommu.smmu_contexts import GRANULES, SMALL, aligned, is_big_endian, is_wide, read_contexts
 from devstate.memory.physmem import PhysAddr
 
 TYPE_CHECKING = False
@@ -171,5 +171,6 @@ def _second(reader: TableReader, entry: Record, pa: int, path: str) -> tuple[Sta
     bits = size - (shift + (levels - 1) * (shift - 3))
     format = "arm-lpae-s2-lpa2" if wide else "arm-lpae-s2"
     top_entries = 1 << bits if bits > 0 else 1
-    table = reader.page_table(format, entry.stage2_ttb << 4, levels, path, pa, granule=granule, top_entries=top_entries)
+    top = aligned(entry.stage2_ttb << 4, top_entries)
+    table = reader.page_table(format, top, levels, path, pa, granule=granule, top_entries=top_entries)
     return () if table is None else (Stage(entry.vmid, table),)

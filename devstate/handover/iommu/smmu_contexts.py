@@ -96,10 +96,16 @@ def _stages(reader: TableReader, context: Record, pa: int, path: str, memory: Ph
             continue
         format = "arm-lpae-s1-lpa2" if is_wide(reader, context.wide & context.aa64, bits, granule, pa, where) else "arm-lpae-s1"
         levels, top_entries = _geometry(bits, granule)
+        top = aligned(top, top_entries)
         table = reader.page_table(format, top, levels, where, pa, granule=granule, top_entries=top_entries, upper=upper, memory=memory)
         if table is not None:
             found.append(Stage(context.asid, table))
     return tuple(found)
+
+
+def aligned(top: int, entries: int) -> int:
+    """Where a top table is: the bits of its address that its size makes 0 are not looked at."""
+    return top & -(8 * entries)
 
 
 def _bits(size: int, aa64: int) -> int:
