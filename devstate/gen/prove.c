@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Serves generated readers and writers over a pipe, to be held equal to another implementation of the same layouts.
+ * Serves generated readers and writers, to be held equal to another implementation of the same layouts: over a pipe, or, with
+ * -DDEVSTATE_LIBRARY, to whoever calls devstate_answer(). Numbers are little-endian on every machine.
  *
  *   request:  u32 struct, u32 verb, u32 count, u32 size, then size bytes
  *   answer:   u32 size, then size bytes
@@ -10,6 +11,8 @@
  *   get     bytes of a record      -> verdict, then the flat form when it is fine
  *   put     flat form              -> verdict, then the bytes that the writer gives when it is fine; count entries
  *   sweep   bytes of a record      -> a verdict for each prefix, then one for each single bit that is turned over
+ *   turn    bytes of a record      -> a verdict on an array of count of them for each single bit that is turned over, bit n in the
+ *                                     record n * 7919 % count
  *   go      u64 struct size, the struct, then pages for PAGE_SIZE, 2 * PAGE_SIZE, ...; count is the number of the link -> verdict
  *
  * A verdict is u32 rule, u32 at: 0, 0 when all is fine. Every buffer is allocated to the byte, for the sanitizers' sake. The
@@ -22,11 +25,15 @@
 
 extern const struct devstate_proof *const devstate_proofs[];
 
-enum verb { CHECK, MANY, GET, PUT, SWEEP, GO };
+u8 *devstate_answer(u32 number, u32 verb, u32 count, const u8 *data, u32 size, u32 *ret);
+void devstate_answer_free(u8 *answer);
+
+enum verb { CHECK, MANY, GET, PUT, SWEEP, GO, TURN };
 
 struct answer {
 	u8 *bytes;
 	size_t size;
+	size_t room;
 };
 
 static void *exact(const void *from, size_t size)
@@ -42,9 +49,12 @@ static void *exact(const void *from, size_t size)
 
 static void add(struct answer *answer, const void *bytes, size_t size)
 {
-	answer->bytes = realloc(answer->bytes, answer->size + size + 1);
-	if (!answer->bytes)
-		abort();
+	if (answer->room - answer->size <= size) {
+		answer->room = 2 * (answer->room + size + 1);
+		answer->bytes = realloc(answer->bytes, answer->room);
+		if (!answer->bytes)
+			abort();
+	}
 	if (size)
 		memcpy(answer->bytes + answer->size, bytes, size);
 	answer->size += size;
@@ -55,8 +65,8 @@ static void add_verdict(struct answer *answer, int status, const struct devstate
 	u32 verdict[2] = { 0, 0 };
 
 	if (status) {
-		verdict[0] = (u32)fault->rule;
-		verdict[1] = (u32)fault->at;
+		verdict[0] = cpu_to_le32((u32)fault->rule);
+		verdict[1] = cpu_to_le32((u32)fault->at);
 	}
 	add(answer, verdict, sizeof(verdict));
 }
@@ -72,15 +82,30 @@ static const struct devstate_proof *find(u32 number)
 	abort();
 }
 
-static int check(const struct devstate_proof *proof, const u8 *from, size_t size, struct answer *answer)
+static int judge(const struct devstate_proof *proof, const void *data, size_t size, struct answer *answer)
 {
 	struct devstate_fault fault = { 0 };
-	void *data = exact(from, size);
 	int status = proof->check(data, size, &fault);
 
 	add_verdict(answer, status, &fault);
-	free(data);
 	return status;
+}
+
+static void check(const struct devstate_proof *proof, const u8 *from, size_t size, struct answer *answer)
+{
+	void *data = exact(from, size);
+
+	judge(proof, data, size, answer);
+	free(data);
+}
+
+static void many(const struct devstate_proof *proof, const u8 *from, size_t size, u32 count, struct answer *answer)
+{
+	struct devstate_fault fault = { 0 };
+	void *data = exact(from, size);
+
+	add_verdict(answer, proof->many(data, count, &fault), &fault);
+	free(data);
 }
 
 static void get(const struct devstate_proof *proof, const u8 *from, size_t size, struct answer *answer)
@@ -88,7 +113,7 @@ static void get(const struct devstate_proof *proof, const u8 *from, size_t size,
 	void *data = exact(from, size);
 	u8 *flat, *end;
 
-	if (!check(proof, from, size, answer)) {
+	if (!judge(proof, data, size, answer)) {
 		flat = end = exact(NULL, 64 * size);
 		proof->get(data, proof->count(data, size), &end);
 		add(answer, flat, (size_t)(end - flat));
@@ -123,10 +148,27 @@ static void sweep(const struct devstate_proof *proof, const u8 *data, size_t siz
 		check(proof, data, end, answer);
 	for (size_t bit = 0; bit < 8 * size; bit++) {
 		turned[bit / 8] ^= (u8)(1 << bit % 8);
-		check(proof, turned, size, answer);
+		judge(proof, turned, size, answer);
 		turned[bit / 8] ^= (u8)(1 << bit % 8);
 	}
 	free(turned);
+}
+
+static void turn(const struct devstate_proof *proof, const u8 *data, size_t size, u32 count, struct answer *answer)
+{
+	u8 *array = exact(NULL, count * size);
+
+	for (size_t row = 0; row < count; row++)
+		memcpy(array + row * size, data, size);
+	for (size_t bit = 0; bit < 8 * size; bit++) {
+		u8 *byte = array + bit * 7919 % count * size + bit / 8;
+		struct devstate_fault fault = { 0 };
+
+		*byte ^= (u8)(1 << bit % 8);
+		add_verdict(answer, proof->many(array, count, &fault), &fault);
+		*byte ^= (u8)(1 << bit % 8);
+	}
+	free(array);
 }
 
 struct pages {
@@ -152,6 +194,7 @@ static void go(const struct devstate_proof *proof, const u8 *data, size_t size, 
 	void *it;
 
 	memcpy(&own, data, sizeof(own));
+	own = le64_to_cpu(own);
 	it = exact(data + sizeof(own), own);
 	pages.size = size - sizeof(own) - own;
 	pages.bytes = aligned_alloc(PAGE_SIZE, pages.size + PAGE_SIZE - pages.size % PAGE_SIZE);
@@ -163,48 +206,67 @@ static void go(const struct devstate_proof *proof, const u8 *data, size_t size, 
 	free(pages.bytes);
 }
 
+/* The answer to one request, *ret bytes, until devstate_answer_free(). */
+u8 *devstate_answer(u32 number, u32 verb, u32 count, const u8 *data, u32 size, u32 *ret)
+{
+	const struct devstate_proof *proof = find(number);
+	struct answer answer = { 0 };
+
+	add(&answer, NULL, 0);
+	switch (verb) {
+	case CHECK:
+		check(proof, data, size, &answer);
+		break;
+	case MANY:
+		many(proof, data, size, count, &answer);
+		break;
+	case GET:
+		get(proof, data, size, &answer);
+		break;
+	case PUT:
+		put(proof, data, count, &answer);
+		break;
+	case SWEEP:
+		sweep(proof, data, size, &answer);
+		break;
+	case GO:
+		go(proof, data, size, count, &answer);
+		break;
+	case TURN:
+		turn(proof, data, size, count, &answer);
+		break;
+	default:
+		abort();
+	}
+	*ret = (u32)answer.size;
+	return answer.bytes;
+}
+
+void devstate_answer_free(u8 *answer)
+{
+	free(answer);
+}
+
+#ifndef DEVSTATE_LIBRARY
 int main(void)
 {
 	u32 head[4];
 
 	while (fread(head, sizeof(head), 1, stdin) == 1) {
-		const struct devstate_proof *proof = find(head[0]);
-		struct devstate_fault fault = { 0 };
-		struct answer answer = { 0 };
-		u32 count = head[2], size = head[3];
-		u8 *data = exact(NULL, size);
+		u32 size = le32_to_cpu(head[3]), given, shown;
+		u8 *data = exact(NULL, size), *answer;
 
 		if (size && fread(data, size, 1, stdin) != 1)
 			abort();
-		switch (head[1]) {
-		case CHECK:
-			check(proof, data, size, &answer);
-			break;
-		case MANY:
-			add_verdict(&answer, proof->many(data, count, &fault), &fault);
-			break;
-		case GET:
-			get(proof, data, size, &answer);
-			break;
-		case PUT:
-			put(proof, data, count, &answer);
-			break;
-		case SWEEP:
-			sweep(proof, data, size, &answer);
-			break;
-		case GO:
-			go(proof, data, size, count, &answer);
-			break;
-		default:
-			abort();
-		}
-		size = (u32)answer.size;
-		fwrite(&size, sizeof(size), 1, stdout);
-		if (size)
-			fwrite(answer.bytes, 1, size, stdout);
+		answer = devstate_answer(le32_to_cpu(head[0]), le32_to_cpu(head[1]), le32_to_cpu(head[2]), data, size, &given);
+		shown = cpu_to_le32(given);
+		fwrite(&shown, sizeof(shown), 1, stdout);
+		if (given)
+			fwrite(answer, 1, given, stdout);
 		fflush(stdout);
-		free(answer.bytes);
+		devstate_answer_free(answer);
 		free(data);
 	}
 	return 0;
 }
+#endif

@@ -8,26 +8,42 @@ for every struct of the schemas in a file or package: it is the test that ``devs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from devstate.codec.decode import decode
 from devstate.codec.encode import encode
 from devstate.codec.flat import flatten, unflatten
-from devstate.codec.validate import first_fault, validate_array
+from devstate.codec.validate import validate_array
 from devstate.errors import DecodeError
 from devstate.gen.strategy import strategy
-from devstate.layout.model import PAGE_SIZES, ArrayType, Environment, Layout, StructLayout, StructType
-from devstate.testing.prover import FINE, GET, MANY, PUT, SWEEP, Prover, Verdict, verdicts
+from devstate.layout.model import ArrayType, Environment, Layout, StructLayout, StructType
+from devstate.testing.difference import Case
+from devstate.testing.prover import C_RULES, FINE, GET, GUARDED, MANY, PUT, TURN, Build, Prover, Verdict, layouts_of
+from devstate.testing.sweep import SWEPT_MAX, compare, numbers, python_verdict, sweep, turned, turning
 
-SWEPT_MAX = 512
-"""Bytes of a record of which every bit is turned over: larger ones are pages full of equal entries."""
+SWEPT_EACH = 512
+"""Bytes up to which every drawn record is swept; of larger ones that is the longest alone: they are pages full of equal entries."""
 
-QUICK = settings(max_examples=4, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+RECORDS = 700
+"""Records of an array: more than two batches of the generated loop."""
+
+TURNED = 100
+"""Bits, spread over the struct, for which an array is given to Python as well: its columns are those of the sweep."""
+
+QUICK = settings(
+    max_examples=4,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+)
 
 
 def strategies(layout: Layout) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
@@ -51,89 +67,95 @@ def entries(layout: Layout, shape: StructLayout, size: int) -> int:
     return 0
 
 
-def python_verdict(layout: Layout, data: bytes, shape: str) -> Verdict:
-    """What Python says."""
-    fault = first_fault(layout, data, shape)
-    # Python says where the first field that is cut begins, C that the whole is too short.
-    return FINE if fault is None else (fault.rule, 0 if fault.rule in ("truncated", "remainder", "limit") else fault.offset)
-
-
-def in_python(verdict: Verdict) -> Verdict:
-    """A verdict of C as Python gives it."""
-    return (verdict[0], 0) if verdict[0] in ("truncated", "remainder", "limit") else verdict
+def drawn(layout: Layout, shape: str, most: int = 4) -> list[dict[str, Any]]:
+    """A few records of a struct that a reader accepts."""
+    found: list[dict[str, Any]] = []
+    settings(QUICK, max_examples=most)(given(strategies(layout)[shape])(lambda record: found.append(record)))()
+    return found
 
 
 def prove_records(prover: Prover, layout: Layout, shape: str) -> None:
-    """Bytes to values, values to bytes, verdicts of whatever is damaged."""
+    """Bytes to values, values to bytes, verdicts of whatever is damaged. Difference where C and Python are apart."""
+    cases = [round_trip(prover, layout, shape, record) for record in drawn(layout, shape)]
+    longest = max(cases, key=lambda case: len(case.data))
+    for case in cases:
+        if len(case.data) <= SWEPT_EACH or case is longest:
+            sweep(case)
+
+
+def round_trip(prover: Prover, layout: Layout, shape: str, record: dict[str, Any]) -> Case:
+    """One record that Python writes and C reads, C writes and Python reads."""
     key = (layout.name, shape)
-
-    @QUICK
-    @given(strategies(layout)[shape])
-    def holds(drawn: dict[str, Any]) -> None:
-        data = encode(layout, drawn, shape)
-        record = decode(layout, data, shape, exact=True)
-        assert python_verdict(layout, data, shape) == FINE
-        verdict, flat = prover.verdict(key, GET, data)
-        assert (FINE, flatten(record)) == (verdict, flat)
-        count = entries(layout, layout.struct(shape), len(data))
-        assert data == encode(layout, unflatten(layout, shape, flat, count), shape)
-        verdict, written = prover.verdict(key, PUT, flat, count)
-        assert (FINE, data) == (verdict, written)
-        assert decode(layout, written, shape, exact=True) == record
-        if len(data) <= SWEPT_MAX:
-            turned = [bytes(data[:end]) for end in range(len(data))]
-            turned += [flipped(data, bit) for bit in range(8 * len(data))]
-            said = list(map(in_python, verdicts(prover.ask(key, SWEEP, data))))
-            assert [python_verdict(layout, each, shape) for each in turned] == said
-
-    holds()
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    """``data`` with one bit turned over."""
-    return data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :]
+    data = encode(layout, record, shape)
+    case = Case(prover, layout, shape, data, entries(layout, layout.struct(shape), len(data)))
+    read = decode(layout, data, shape, exact=True)
+    case.verdict("what a strategy draws", python_verdict(layout, data, shape), FINE)
+    verdict, flat = prover.verdict(key, GET, data)
+    case.verdict("reading it", FINE, verdict)
+    case.values(flatten(read), flat)
+    assert data == encode(layout, unflatten(layout, shape, flat, case.count), shape)
+    verdict, written = prover.verdict(key, PUT, flat, case.count)
+    case.verdict("writing it", FINE, verdict)
+    case.bytes("what is written", data, written)
+    assert read == decode(layout, written, shape, exact=True)
+    return case
 
 
 def prove_arrays(prover: Prover, layout: Layout, shape: str) -> None:
-    """700 records, more than two batches; each damaged in turn. The verdict of C and that of the numpy columns are of that record."""
+    """RECORDS records, and each bit of one of them turned over: the verdict of C, and for some bits that of the numpy columns, is that of
+    this record alone.
+    """
     key, struct = (layout.name, shape), layout.struct(shape)
     if struct.flexible or not 0 < struct.size <= SWEPT_MAX:
         return
-    drawn: list[bytes] = []
-    settings(QUICK, max_examples=1)(given(strategies(layout)[shape])(lambda record: drawn.append(encode(layout, record, shape))))()
-    data = drawn[0] * 700
-    assert prover.verdict(key, MANY, data, 700)[0] == FINE
-    assert validate_array(layout, shape, data) == 700
-    for bit in range(0, 8 * struct.size, 3):
-        expected = python_verdict(layout, flipped(drawn[0], bit), shape)
-        row = bit * 7919 % 700
-        damaged = data[: row * struct.size] + flipped(drawn[0], bit) + data[(row + 1) * struct.size :]
-        verdict = prover.verdict(key, MANY, damaged, 700)[0]
-        assert (FINE if expected == FINE else (expected[0], expected[1] + row * struct.size)) == verdict
-        if expected == FINE:
-            assert validate_array(layout, shape, damaged) == 700
-        else:
-            with pytest.raises(DecodeError, match="breaks the rule") as caught:
-                validate_array(layout, shape, damaged)
-            assert verdict[1] == caught.value.offset and f"{shape}[{row}]" in str(caught.value.path)
+    record = encode(layout, drawn(layout, shape, 1)[0], shape)
+    case = Case(prover, layout, shape, record)
+    data = bytearray(record * RECORDS)
+    assert validate_array(layout, shape, data) == RECORDS
+    case.verdict(f"{RECORDS} of it", FINE, prover.verdict(key, MANY, bytes(data), RECORDS)[0])
+    expected = turned(layout, shape, record)
+    rows = np.arange(len(expected)) * 7919 % RECORDS
+    expected[:, 1] += np.where(expected[:, 0], rows * struct.size, 0)
+    said = numbers(prover.ask(key, TURN, record, RECORDS))
+    compare(case, expected, said, lambda bit: f"{turning(case, bit)} in record {rows[bit]} of {RECORDS}")
+    for bit in range(0, len(expected), max(1, len(expected) // TURNED)):
+        at = int(rows[bit]) * struct.size + bit // 8
+        data[at] ^= 1 << bit % 8
+        rule, place = map(int, expected[bit])
+        assert (C_RULES[rule], place) == _array_verdict(layout, shape, data)
+        data[at] ^= 1 << bit % 8
 
 
-def prove(schemas: str, where: Path) -> int:
+def _array_verdict(layout: Layout, shape: str, data: bytearray) -> Verdict:
+    """What Python says of an array."""
+    try:
+        assert validate_array(layout, shape, data) == RECORDS
+    except DecodeError as error:
+        at = error.offset or 0
+        assert f"{shape}[{at // layout.struct(shape).size}]" in str(error.path)
+        return str(error).split("breaks the rule '")[1].split("'")[0], at
+    return FINE
+
+
+def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequence[int] = (4096,)) -> int:
     """Prove every struct of every format in ``schemas``, a file or a package directory; how many structs that were.
 
-    What is generated and compiled is left in ``where``. AssertionError, with what was drawn, where C and Python differ.
+    ``build`` is how the C is compiled and run: GUARDED, LOADED or BIG_ENDIAN of devstate.testing.prover. What is generated and compiled is
+    left in ``where``. Difference, an AssertionError of one line, where C and Python differ; UsageError for a tool that is not installed.
     """
     from devstate.layout.compiling import add_user_schemas
     from devstate.layout.registry import Registry
 
     registry = Registry()
     add_user_schemas(registry, schemas)
-    formats = [[registry.layout(name, Environment(size)) for size in PAGE_SIZES] for name in registry.summaries]
+    formats = [layouts_of(name, registry, build.byte_order) for name in registry.summaries]
     formats = [layouts for layouts in formats if layouts[0].structs and layouts[0].encoding == "packed"]
-    prover = Prover(where, formats)
-    for layouts in formats:
-        for struct in layouts[0].structs:
-            prove_records(prover, layouts[0], struct.name)
-            prove_arrays(prover, layouts[0], struct.name)
-    assert prover.close() == 0
+    for page_size in page_sizes:
+        prover = Prover(where, formats, page_size=page_size, build=build)
+        for layouts in formats:
+            layout = registry.layout(layouts[0].name, Environment(page_size, build.byte_order))
+            for struct in layout.structs:
+                prove_records(prover, layout, struct.name)
+                prove_arrays(prover, layout, struct.name)
+        assert prover.close() == 0
     return len(prover.order)

@@ -14,8 +14,8 @@ import pytest
 from devstate.codec.encode import encode
 from devstate.codec.validate import first_fault
 from devstate.layout.model import Layout
-from devstate.testing.proof import flipped
 from devstate.testing.prover import FINE, GO, Prover, Verdict, layouts_of
+from devstate.testing.sweep import flipped
 
 PAGE = 4096
 FIRST = PAGE
