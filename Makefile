@@ -11,7 +11,7 @@ GENERATORS := tools/gen.py tools/formats.py tools/golden.py tools/rules.py
 FUZZ_SECONDS ?= 20
 DEMO := tests/captures/small-7.3.core.zst
 
-.PHONY: help demo test check lint types bench fuzz gen docs csan coverage dist clean campaign soak
+.PHONY: help demo test check lint types bench fuzz gen docs csan coverage dist clean campaign soak proof
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench     all benchmarks; make bench-NAME for one; tables in build/bench"
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (20) each"
 	@echo "make campaign  edit a handover everywhere, and hold check to a model of the reading kernel"
+	@echo "make proof     every struct of every format, generated C held to Python: all page sizes, sanitizers, cffi, big-endian"
 	@echo "make soak      a thousand rehearsals of random machines with random faults"
 	@echo "make gen       regenerate baselines, compiled layouts and docs"
 	@echo "make csan      the C tests under AddressSanitizer and UBSan"
@@ -61,6 +62,10 @@ types: $(VENV)/.developed
 # Every single edit of a shipped handover, check's prediction against a model of the reading kernel: about 100 a second on a small capture.
 campaign: $(VENV)/.developed
 	$(BIN)/python -m tests.check.campaign $(CAPTURES)
+
+# Every prefix and every bit of every struct, for pages of 4, 16 and 64 KiB, in each build of the generated C.
+proof: $(VENV)/.developed
+	$(BIN)/python -m tests.gen.total $(PROOF)
 
 # A thousand random machines and faults, one rehearsal each: half an hour.
 soak: $(VENV)/.developed
