@@ -58,9 +58,12 @@ class Bus:
 
 
 class Driver(Bus):
-    """A driver of ``version`` (from 1 on) for device ``number`` of a machine; ``registry`` knows its schemas."""
+    """A driver of ``version`` (from 1 on) for device ``number`` of a machine; ``registry`` knows its schemas. ``handler`` is the class of
+    its file handlers in the merged design, a ``devstate.rehearsal.handlers.DeviceHandler`` of one's own; None: that one.
+    """
 
     compatibles: tuple[str, ...] = ()
+    handler: Any = None
 
     def __init__(self, version: int, number: int, machine: Machine, registry: Registry) -> None:
         self.version, self.number, self.machine, self.registry = version, number, machine, registry

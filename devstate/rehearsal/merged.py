@@ -42,8 +42,8 @@ DEVICE = 16
 KVM, IOMMU, INTERRUPT, TREE = "kvm-x86-vm-v1", "iommu-unit-v1", "interrupts-v1", "devices-v1"
 """Strings of handlers and shared objects: the formats of what they leave."""
 
-BLOCKS = ("luo-v4", "luo-v5")
-"""Forms whose sessions and files stand in chains of blocks; all others have areas of fixed size."""
+AREAS = ("luo-v1", "luo-v2", "luo-v3")
+"""Forms whose sessions and files stand in areas of fixed size; later ones have chains of blocks."""
 
 
 class Merged(Policy):
@@ -61,8 +61,8 @@ class Merged(Policy):
 
     def _orchestrator(self, received: Serialized | None) -> Luo:
         """The orchestrator with the handlers and shared objects of this kernel."""
-        kernel, form = self.kernel, forms(self.kernel).luo
-        limits = Limits() if form in BLOCKS else OLDER
+        kernel = self.kernel
+        limits = OLDER if forms(kernel).luo in AREAS else Limits()
         luo = Luo(received, engine=kernel.engine, limits=limits, layout_of=self._layout)
         objects = {each.name: each for each in self._shared_states()}
         for ops in self._handlers():
@@ -88,12 +88,12 @@ class Merged(Policy):
         yield handlers.IommufdHandler(self, kernel.iommu, IOMMU, f"iommu/{kernel.iommu.kind.name}")
         yield handlers.VcpuHandler(self, kernel.vcpus, KVM, f"kvm/{GUEST}")
         yield handlers.InterruptHandler(self, kernel.interrupts, INTERRUPT, f"interrupts/{GUEST}")
-        drivers = sorted(kernel.devices.drivers(), key=lambda driver: -driver.version)
-        known = {name for driver in drivers for name in driver.compatibles[: driver.version] if driver.reads(name)}
-        newest_first = [name for driver in drivers for name in driver.compatibles[: driver.version][::-1]]
-        for name in dict.fromkeys(newest_first):
-            if name in known:
-                yield handlers.DeviceHandler(self, kernel.devices, name)
+        seen = set()
+        for driver in sorted(kernel.devices.drivers(), key=lambda driver: -driver.version):
+            for name in driver.compatibles[: driver.version][::-1]:
+                if name not in seen and driver.reads(name):
+                    seen.add(name)
+                    yield (driver.handler or handlers.DeviceHandler)(self, kernel.devices, name)
 
     # ---- what handlers ask for ----
 
