@@ -80,13 +80,6 @@ class Left:
         except DevstateError as error:
             raise LiveUpdateError(errno.EINVAL, str(error)) from error
 
-    def raw(self, path: str, format_: str) -> bytes:
-        """A part that is no records."""
-        part = self._part(path)
-        if part.format != format_ or part.data is None:
-            raise LiveUpdateError(errno.EINVAL, f"{path}: the bytes of {format_} are not there, or damaged")
-        return bytes(part.data)
-
     def record(self, path: str, format_: str) -> Record:
         """A part that is one record."""
         found = self.records(path, format_)

@@ -11,6 +11,8 @@ import pytest
 
 from devstate.check.run import check
 from devstate.handover.build import build
+from devstate.handover.iommu.model import Unit
+from devstate.handover.iommu.packed import STREAM, packed_tables
 from devstate.handover.iommu.read import read_unit
 from devstate.handover.iommu.state import unit_state
 from devstate.handover.open import open_memory
@@ -43,14 +45,19 @@ def tables() -> bytes:
     return b"".join(bytes(page) for page in pages)
 
 
+def unit_of(data: bytes | None = None) -> Unit:
+    """The unit of these tables."""
+    memory = PhysMemory([MemoryRegion(ROOT, 4 * 4096, memoryview(data or tables()))])
+    return read_unit(memory, "vtd", ROOT, {"RTADDR": ROOT, "IRTA": ROOT + 0x3000 | 7})
+
+
 def parts_of() -> Parts:
     """The records that fit these tables."""
-    memory = PhysMemory([MemoryRegion(ROOT, 4 * 4096, memoryview(tables()))])
-    return unit_state(read_unit(memory, "vtd", ROOT, {"RTADDR": ROOT, "IRTA": ROOT + 0x3000 | 7}), "dmar0")
+    return unit_state(unit_of(), "dmar0")
 
 
 def judged(iommu: Parts | None = None, vectors: list[dict[str, Any]] | None = None, lpis: list[dict[str, Any]] | None = None,
-           memory: bool = True, name: bytes = b"vm0") -> list[tuple[str, str]]:  # fmt: skip
+           memory: bool = True, name: bytes = b"vm0", streams: dict[int, bytes] | None = None) -> list[tuple[str, str]]:  # fmt: skip
     """(rule, path) of what check says of a handover with these objects."""
     parts: list[PartSpec] = []
 
@@ -63,6 +70,7 @@ def judged(iommu: Parts | None = None, vectors: list[dict[str, Any]] | None = No
     if iommu is not None:
         arrays = {name: (STRUCTS[name], rows) for name, rows in iommu.items() if name != "state"}
         add("iommu/dmar0", "iommu-unit-v1", iommu["state"][0], arrays)
+    parts += [PartSpec(f"iommu/dmar0/tables-{place}", STREAM, (), raw=stream) for place, stream in (streams or {}).items()]
     if vectors is not None:
         counts = dict.fromkeys(("pins", "affinities", "masks", "routes", "irqfds", "posted", "flags", "vm"), 0)
         head = {"name": name.ljust(64, b"\0"), "vectors": len(vectors)} | counts
@@ -100,6 +108,18 @@ def test_records_of_a_unit_that_do_not_hold() -> None:
     parts = parts_of()
     parts["state"][0]["kind"] = 9
     assert [("iommu-state", "devstate/iommu/dmar0/kind")] == judged(parts)
+
+
+def test_streams_of_page_tables() -> None:
+    """Nothing is wrong with the right one; one that is missing, damaged, or of other tables is named."""
+    streams = packed_tables(unit_of())
+    parts = unit_state(unit_of(), "dmar0", packed=streams)
+    other = bytearray(tables())
+    other[0x2008] = 3  # a table below the top one
+    assert [] == judged(parts, streams=streams)
+    for wrong in ({}, {0: streams[0][:-1]}, packed_tables(unit_of(bytes(other)))):
+        assert [("iommu-state", "devstate/iommu/dmar0: tables-0")] == judged(parts, streams=wrong)
+    assert [] == judged(parts_of(), streams={0: b"not asked for"})
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Page tables of domains as streams beside the records: the parts ``tables-N`` of a unit's object (schemas/project/iommu.py).
 
-``iommu-state-packed``  a stream that is damaged, or does not unpack to the tables that stand in memory
+``iommu-state-packed``  a stream that is not there, is damaged, or does not unpack to the tables that stand in memory
 """
 
 from __future__ import annotations
 
 from devstate.errors import DecodeError, EncodeError
 from devstate.finding import Finding, Location, Severity
+from devstate.handover.iommu.state import PACKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from devstate.handover.iommu.model import Unit
+    from devstate.codec.record import Record
+    from devstate.handover.iommu.model import Domain, Unit
     from devstate.memory import PhysMemory
     from devstate.memory.arena import Arena
 
@@ -44,26 +46,43 @@ def packed_tables(unit: Unit) -> dict[int, bytes]:
 
 def verify_packed(streams: Mapping[int, bytes], unit: Unit) -> tuple[Finding, ...]:
     """Unpack each stream, and hold every page against the memory of its domain."""
+    found = []
+    for place, stream in streams.items():
+        if place < len(unit.domains):
+            found += _judged(unit, unit.domains[place], stream, f"tables-{place}")
+        else:
+            found.append(_finding(unit, "tables of a domain that there is not", None, f"tables-{place}"))
+    return tuple(found)
+
+
+def verify_streams(domains: Iterable[Record], streams: Mapping[int, bytes], unit: Unit) -> tuple[Finding, ...]:
+    """The same of streams by the place of their domain among these records, which say who is PACKED."""
+    real = {(each.domain_id, each.stage.table.top_table): each for each in unit.domains}
+    found = []
+    for place, record in enumerate(domains):
+        domain, path = real.get((record.id, record.top_table)), f"tables-{place}"
+        if not record.flags & PACKED or domain is None:
+            continue  # a record of what the unit does not have is another finding
+        if place in streams:
+            found += _judged(unit, domain, streams[place], path)
+        else:
+            found.append(_finding(unit, "the domain is packed, and there is no stream of its tables", domain.stage.table.top_table, path))
+    return tuple(found)
+
+
+def _judged(unit: Unit, domain: Domain, stream: bytes, path: str) -> list[Finding]:
+    """What is wrong with one stream."""
     from devstate.memory.arena import Arena
     from devstate.pagetable.unpack import unpack
 
-    found = []
-    for place, stream in streams.items():
-        path = f"tables-{place}"
-        if place >= len(unit.domains):
-            found.append(_finding(unit, "tables of a domain that there is not", None, path))
-            continue
-        memory = unit.domains[place].stage.table.memory
-        arena = Arena(0, PAGE)  # every page comes to where it was, outside of the arena's own range
-        try:
-            unpack(stream, arena, limit=memory.size // PAGE + 1)
-        except (DecodeError, EncodeError) as error:
-            found.append(_finding(unit, f"the stream cannot be unpacked: {error.message}", error.pa, path))
-            continue
-        pa = _difference(arena, memory)
-        if pa is not None:
-            found.append(_finding(unit, "the tables in memory are not those of the stream", pa, path))
-    return tuple(found)
+    memory = domain.stage.table.memory
+    arena = Arena(0, PAGE)  # every page comes to where it was, outside of the arena's own range
+    try:
+        unpack(stream, arena, limit=memory.size // PAGE + 1)
+    except (DecodeError, EncodeError) as error:
+        return [_finding(unit, f"the stream cannot be unpacked: {error.message}", error.pa, path)]
+    pa = _difference(arena, memory)
+    return [] if pa is None else [_finding(unit, "the tables in memory are not those of the stream", pa, path)]
 
 
 def _difference(arena: Arena, memory: PhysMemory) -> int | None:
