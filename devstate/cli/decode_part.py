@@ -90,5 +90,9 @@ def _shown(part: Part) -> Any:
     from devstate.codec.text import to_json
 
     assert part.layout is not None  # asked above
+    if part.is_tagged:
+        from devstate.codec.tagged_text import tagged_to_json
+
+        return tagged_to_json(part.layout, part.tagged())
     rows = [to_json(part.layout, record) for record in part.records()]
     return rows if part.count is not None else rows[0]

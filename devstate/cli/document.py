@@ -180,7 +180,18 @@ def _part(part: Part, depth: Depth) -> dict[str, Any]:
         "size": None if part.data is None else len(part.data),
     }
     if depth.raw and part.layout is not None and part.data is not None:
+        if part.is_tagged:
+            from devstate.codec.tagged_text import tagged_to_json
+
+            row["records"] = [tagged_to_json(part.layout, part.tagged())]
+            return row
         row["records"] = [shown(part.layout, record) for record in part.records()]
+        if part.linked:
+            row["linked"] = [
+                {"path": each.path, "struct": each.struct, "pa": address(each.rows[0][0] if each.rows else None),
+                 "records": [shown(part.layout, record) for _, record in each.rows]}
+                for each in part.linked
+            ]  # fmt: skip
     return row
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from devstate.cli.place import Selection
     from devstate.codec.record import Record
     from devstate.handover.model import Handover, PreservedFile, Problem
+    from devstate.handover.state import Part
     from devstate.layout.model import Layout
 
     Line = tuple[str, str]
@@ -180,9 +181,23 @@ def _state(chosen: Selection, depth: Depth) -> Iterator[Line]:
         words = (("struct", part.struct), ("count", part.count), ("place", part.place or None), ("pa", _pa(part.pa)), ("size", size))
         yield part.path, f"{known} {_words(*words)}"
         if depth.raw and part.layout is not None and part.data is not None:
-            for number, record in enumerate(part.records()[:RECORDS_MAX]):
-                at = None if part.pa is None else part.pa + number * record.layout.size
-                yield from _record(depth, part.layout, record, at)
+            yield from _part(depth, part, part.layout)
+
+
+def _part(depth: Depth, part: Part, layout: Layout) -> Iterator[Line]:
+    """The records of a part, and those that they lead to."""
+    if part.is_tagged:
+        from devstate.codec.tagged_text import tagged_to_json
+
+        for name, value in tagged_to_json(layout, part.tagged()).items():
+            yield "", f"    {printable(name)} = {quoted(str(value))}"
+        return
+    for number, record in enumerate(part.records()[:RECORDS_MAX]):
+        yield from _record(depth, layout, record, None if part.pa is None else part.pa + number * record.layout.size)
+    for linked in part.linked:
+        yield linked.path, f"struct={linked.struct} count={len(linked.rows)}"
+        for pa, record in linked.rows[:RECORDS_MAX]:
+            yield from _record(depth, layout, record, pa)
 
 
 def _preserved(chosen: Selection, depth: Depth) -> Iterator[Line]:

@@ -131,23 +131,26 @@ class Follow:
         self.handover.claims.add(start, size, path, what, link)
 
     def entries(
-        self, layout: Layout, target: TargetLayout, pa: int, count: int | None, path: str, link: int | None
+        self, layout: Layout, target: TargetLayout, pa: int, count: int | None, path: str, link: int | None, what: str = "block"
     ) -> list[tuple[int, Record]]:
-        """The records that a link leads to, each with its address. ``count`` is what the sibling says, None when there is none.
+        """The records that a link leads to, each with its address. ``count`` is what the sibling says, None when there is none. ``what`` is
+        the kind of the claim.
 
         For ``blocks`` the result is what the chain holds, whatever ``count`` says; comparing is for the caller.
         """
         if target.kind == "blocks":
-            return list(self.blocks(layout, target, pa, path, link))
+            return list(self.blocks(layout, target, pa, path, link, what))
         if target.kind == "contiguous":
-            return self.area(layout, target, pa, count or 0, path, link)
+            return self.area(layout, target, pa, count or 0, path, link, what)
         if target.kind == "one" and isinstance(target.element, StructType):
-            record = self.record(layout, target.element.struct, pa, path, link)
+            record = self.record(layout, target.element.struct, pa, path, link, "record" if what == "block" else what)
             return [] if record is None else [(pa, record)]
         self.problem("link-unknown", f"do not know how to follow a link of kind {target.kind}", link, path)
         return []
 
-    def blocks(self, layout: Layout, target: TargetLayout, pa: int, path: str, link: int | None) -> Iterator[tuple[int, Record]]:
+    def blocks(
+        self, layout: Layout, target: TargetLayout, pa: int, path: str, link: int | None, what: str = "block"
+    ) -> Iterator[tuple[int, Record]]:
         """The records of a kho_block chain that starts at ``pa``. Source: include/linux/kho/abi/block.h, kernel/liveupdate/kho_block.c."""
         struct = target.element.struct if isinstance(target.element, StructType) else ""
         stride = layout.struct(struct).size
@@ -175,7 +178,7 @@ class Follow:
             page = self.walk(pa, min(self.page_size, self.page_size - pa % self.page_size), path, link)
             if page is None:
                 return
-            self.claim(pa, self.page_size, path, "block", link)
+            self.claim(pa, self.page_size, path, what, link)
             count = int.from_bytes(page[8:16], self.order)
             if not 1 <= count <= capacity or 16 + count * stride > len(page):
                 self.problem("chain-count", "a block has an impossible number of entries", pa + 8, path, f"1..{capacity}", count)
@@ -184,7 +187,9 @@ class Follow:
                 yield pa + 16 + index * stride, record
             link, pa = pa, int.from_bytes(page[0:8], self.order)
 
-    def area(self, layout: Layout, target: TargetLayout, pa: int, count: int, path: str, link: int | None) -> list[tuple[int, Record]]:
+    def area(
+        self, layout: Layout, target: TargetLayout, pa: int, count: int, path: str, link: int | None, what: str = "block"
+    ) -> list[tuple[int, Record]]:
         """``count`` records in a contiguous area of ``target.size`` bytes at ``pa``."""
         struct = target.element.struct if isinstance(target.element, StructType) else ""
         stride = layout.struct(struct).size
@@ -195,11 +200,11 @@ class Follow:
         data = self.walk(pa, count * stride, path, link)
         if data is None:
             return []
-        self.claim(pa, target.size or count * stride, path, "block", link)
+        self.claim(pa, target.size or count * stride, path, what, link)
         return [(pa + index * stride, record) for index, record in enumerate(decode_array(layout, struct, data, count))]
 
     def counted(
-        self, layout: Layout, target: TargetLayout, pa: int, path: str, link: int | None
+        self, layout: Layout, target: TargetLayout, pa: int, path: str, link: int | None, what: str = "block"
     ) -> tuple[dict[str, int], list[tuple[int, Record]]]:
         """An area that begins with its own header: (the header's numbers by name, entries). Empty when it is not in the capture."""
         struct = layout.struct(target.element.struct if isinstance(target.element, StructType) else "")
@@ -212,7 +217,7 @@ class Follow:
         if head is None:
             return {}, []
         size = target.size or struct.size
-        self.claim(pa, size, path, "block", link)
+        self.claim(pa, size, path, what, link)
         header = {field.name: int.from_bytes(head[field.offset : field.offset + field.size], self.order) for field in struct.fields[:-1]}
         count, capacity = header[flex.counted_by], (size - entries.offset) // flex.stride
         if count > capacity:

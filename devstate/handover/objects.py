@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Objects of the subtree ``devstate`` that are a head and arrays beside it: IOMMU units, interrupts, ITSs.
+"""Objects of the subtree ``devstate`` that are a head and arrays beside it: IOMMU units, interrupts, ITSs, machines with devices.
 
 ::
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from devstate.handover.model import Handover
     from devstate.handover.state import Part
 
-IOMMU, INTERRUPTS, ITS = "devstate iommu", "devstate interrupts", "devstate its"
+IOMMU, INTERRUPTS, ITS, DEVICES = "devstate iommu", "devstate interrupts", "devstate its", "devstate devices"
 """Where the schemas say that they are found."""
 
 UNITS_MAX = 256

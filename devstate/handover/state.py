@@ -17,6 +17,7 @@ from bisect import bisect_right
 from devstate.codec.decode import decode, decode_array
 from devstate.codec.plan import plan_of
 from devstate.errors import DecodeError, DevstateError, SchemaError, UsageError
+from devstate.handover.state_links import follow_links
 from devstate.layout.sound import layout_from_input
 from devstate.pagetable.native import crc32c
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devstate.codec.record import Record
+    from devstate.codec.tagged import Tagged
     from devstate.fdt.model import Fdt, Node
     from devstate.handover.follow import Follow
     from devstate.handover.model import Subtree
+    from devstate.handover.state_links import Linked
     from devstate.layout.model import Layout
 
 FOUND_BY = "KHO subtree devstate"
@@ -53,10 +56,10 @@ PLACES = ("state", "section", "memory")
 class Part:
     """One part: ``path`` from ``devstate`` on; ``format`` its compatible, empty where it has none; ``struct`` what it is, or has ``count``
     of (None: one). ``data`` is None when the bytes are not there or not sound, ``layout`` when that is so of the layout; ``pa`` is where
-    the bytes stand, ``place`` in which of PLACES, ``link`` the address of the property.
+    the bytes stand, ``place`` in which of PLACES, ``link`` the address of the property. ``linked`` is what its records lead to.
     """
 
-    __slots__ = ("count", "data", "fingerprint", "format", "layout", "link", "pa", "path", "place", "struct")
+    __slots__ = ("count", "data", "fingerprint", "format", "layout", "link", "linked", "pa", "path", "place", "struct")
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -69,9 +72,28 @@ class Part:
         self.data: memoryview | None = None
         self.pa: int | None = None
         self.link: int | None = None
+        self.linked: tuple[Linked, ...] = ()
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether the bytes are a tagged map (docs/tagged.md), which :meth:`tagged` decodes."""
+        return self.layout is not None and self.layout.encoding == "tagged"
+
+    def tagged(self) -> Tagged:
+        """The map. Errors as :meth:`records`."""
+        from devstate.codec.tagged import decode_tagged
+
+        if self.layout is None or self.data is None:
+            raise UsageError(f"{self.path}: its layout or its bytes are not there, or damaged; `devstate inspect` says more")
+        try:
+            return decode_tagged(self.layout, bytes(self.data))
+        except DecodeError as error:
+            raise error.at(source=self.path) from None
 
     def records(self) -> list[Record]:
-        """What the bytes say by the embedded layout alone. DecodeError for bytes that do not hold it; UsageError where there is nothing."""
+        """What the bytes say by the embedded layout alone. DecodeError for bytes that do not hold it; UsageError where there is nothing,
+        and for a tagged map.
+        """
         if self.layout is None or self.data is None:
             raise UsageError(f"{self.path}: its layout or its bytes are not there, or damaged; `devstate inspect` says more")
         try:
@@ -110,6 +132,8 @@ def open_state(follow: Follow, subtree: Subtree) -> State | None:
                 follow.problem("state-part", "too many parts: the rest is not read", subtree.pa, path, f"at most {PARTS_MAX}", "more")
                 break
             state.parts.append(reader.part(path, node))
+    for part in state.parts:
+        part.linked = follow_links(follow, part)
     return state
 
 
@@ -152,7 +176,7 @@ class _Reader:
                 continue
             try:
                 layout = layout_from_input(found.value, child.name)
-                for struct in layout.structs:
+                for struct in layout.structs if layout.encoding == "packed" else ():
                     plan_of(layout, struct.name)
             except (DecodeError, SchemaError, UsageError) as error:
                 self.problem("state-layout", str(error), path, found.offset)
@@ -254,8 +278,11 @@ class _Reader:
     def judge(self, part: Part, node: Node) -> None:
         """Whether the layout can read the bytes. What is many is looked at by its size alone: an object a record costs too much."""
         assert part.layout is not None and part.data is not None  # part() asked
-        plan = plan_of(part.layout, part.struct)
         try:
+            if part.is_tagged:
+                self.judge_tagged(part)
+                return
+            plan = plan_of(part.layout, part.struct)
             if part.count is None:
                 part.records()
             elif plan.flexible or plan.size == 0 or part.count * plan.size != len(part.data):
@@ -263,3 +290,10 @@ class _Reader:
         except DevstateError as error:
             self.problem("state-part", str(error), part.path, node.offset)
             part.data = None
+
+    def judge_tagged(self, part: Part) -> None:
+        """DecodeError for what is no tagged map of its layout."""
+        assert part.layout is not None  # judge() asked
+        if part.count is not None or part.struct not in (None, part.layout.root):
+            raise DecodeError("a tagged map is one, of its root", expected="neither struct nor count")
+        part.tagged()

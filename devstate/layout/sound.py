@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from devstate.layout.model import FieldLayout, StructLayout, TypeLayout
+    from devstate.layout.model import FieldLayout, StructLayout, TargetLayout, TypeLayout
 
 BYTES_MAX = 256 << 10
 """Bytes of one layout: the largest shipped one has 15 KiB."""
@@ -33,6 +33,9 @@ SIZE_MAX = 1 << 20
 
 SLOTS_MAX = 1 << 16
 """Values of one struct, elements of arrays included: a page of 64 KiB has 8192 words."""
+
+AREA_MAX = 1 << 32
+"""Bytes of an area that a link leads to: far above any declared one."""
 
 NAME_MAX = 64
 NEST_MAX = 4
@@ -86,11 +89,12 @@ def check_sound(layout: Layout) -> None:
         _need(isinstance(getattr(layout, name), str), f"{name} is no text", "")
     environment = layout.environment
     _need(environment.page_size in (4096, 16384, 65536) and environment.byte_order in ("little", "big"), "an unknown environment", "")
+    _need(layout.encoding in ("packed", "tagged"), "an unknown encoding", "")
     structs = layout.structs
     _need(isinstance(structs, tuple) and 0 < len(structs) <= STRUCTS_MAX, f"1..{STRUCTS_MAX} structs", "")
     _need(all(isinstance(each.fields, tuple) for each in structs), "fields are a list", "")
     _need(sum(len(each.fields) for each in structs) <= FIELDS_MAX, f"at most {FIELDS_MAX} fields", "")
-    made = _Sound()
+    made = _Sound(tagged=layout.encoding == "tagged")
     for struct in structs:
         made.struct(struct)
     _need(isinstance(layout.root, str) and layout.root in made.structs, "the root is none of the structs", "")
@@ -112,8 +116,9 @@ def _is_name(value: object) -> bool:
 class _Sound:
     """The structs that were found sound so far: name to (layout, values in it)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tagged: bool) -> None:
         self.structs: dict[str, tuple[StructLayout, int]] = {}
+        self.tagged = tagged
 
     def struct(self, struct: StructLayout) -> None:
         """One struct, made of those before it."""
@@ -129,6 +134,7 @@ class _Sound:
             name, where = field.name, f"{path}.{str(field.name)[:NAME_MAX]}"
             _need(_is_name(name) or (name == f"_pad{field.offset}" and field.gap is True), "the name of a field", where)
             _need(name not in names, "two fields have this name", where)
+            _need(not self.tagged or field.gap or all(field.tag != each.tag for each in names.values()), "two fields have this tag", where)
             self.field(field, where)
             shares = unit is not None and field.width is not None and (field.offset, field.size) == (unit.offset, unit.size)
             if not shares:
@@ -162,6 +168,10 @@ class _Sound:
         _need(_is_number(field.offset, 0, SIZE_MAX) and _is_number(field.size, 0, SIZE_MAX), "offset or size", path)
         _need(all(isinstance(each, str) for each in (field.doc, field.kind)) and field.kind in _WORDS, "doc or kind", path)
         _need(all(each is None or isinstance(each, str) for each in (field.unit, field.hint, field.phase)), "unit, hint or phase", path)
+        _need(field.target is None or _is_target(field.target), "what it leads to", path)
+        tagged = field.gap or _is_number(field.tag, 1, 0xFFFF)
+        fine = tagged and field.target is None and not isinstance(field.type, UnionType) if self.tagged else field.tag is None
+        _need(fine, "the tag of a field", path)
         numbers = (field.must, field.minimum, field.maximum, field.default, field.tag)
         _need(all(each is None or _is_number(each, -(1 << 63), (1 << 64) - 1) for each in numbers), "a limit", path)
         _need(isinstance(field.names, tuple) and all(_is_pair(each) for each in field.names), "names of values", path)
@@ -216,6 +226,12 @@ class _Sound:
             _need(_is_name(arm.name) and (arm.value is None or type(arm.value) is int), "an arm", path)
             size, _ = self.size(arm.type, f"{path}.{arm.name}", {}, last=False)
             _need(size <= kind.size, "an arm that is larger than its union", f"{path}.{arm.name}")
+
+
+def _is_target(target: TargetLayout) -> bool:
+    numbers = (target.size, target.depth)
+    fine = isinstance(target.kind, str) and (target.count is None or isinstance(target.count, str))
+    return fine and all(each is None or _is_number(each, 0, AREA_MAX) for each in numbers)
 
 
 def _is_pair(each: object) -> bool:

@@ -6,6 +6,7 @@ A test holds them equal to the modules in this folder.
 
 ACTIVE = (
     "claimed-twice",
+    "device-tree",
     "field-reserved",
     "file-compatible",
     "file-data",
@@ -44,6 +45,7 @@ ACTIVE = (
     "session-files",
     "session-name",
     "state-format",
+    "state-value",
     "string-tail",
     "string-unterminated",
     "subtree-unknown",
@@ -79,6 +81,7 @@ FROM_PROBLEMS = (
     "record-invalid",
     "scratch-size",
     "state-layout",
+    "state-link",
     "state-part",
     "state-section",
     "subtree-fdt",
