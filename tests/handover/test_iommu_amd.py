@@ -281,3 +281,13 @@ def test_tables_are_only_read_where_interrupts_are_remapped(control: int, word: 
 def test_interrupts_that_are_wrong(entries: list[tuple[int, int, int]], control: int, expected: list[str]) -> None:
     """Destination, claims, delivery, vector, reserved bits."""
     assert expected == rules(interrupts(*entries, control=control))
+
+
+def test_segments_of_the_device_table() -> None:
+    """Only the first is where DEVTAB says; that the others are not read is said."""
+    tables = Tables()
+    root = tables.page(16)
+    tables.words(root + 32 * 0x3F, 3 | 3 << 61)
+    unit = tables.unit("amd", root, DEVTAB=root | 15, CONTROL=1 | 1 << 17 | 2 << 34)
+    assert [0x3F] == [each.source_id for each in unit.devices]
+    assert ["CONTROL says that the device table is in 4 segments: only the first is read, of 16384 entries"] == [*unit.assumed]

@@ -25,6 +25,9 @@ ENTRY_SIZE = 32
 SOURCES = 1 << 16
 """Entries of the largest device table: one for each bus, device and function."""
 
+SEGMENTS = 34
+"""Of CONTROL: the lowest of three bits, log2 of the tables that the device table is split into (DevTblSegEn)."""
+
 PAGE = 4096
 ODD = 0x1F << 2 | 1 << 63
 """Bits of the first word that are 0 in every entry."""

@@ -97,6 +97,11 @@ def _vtd(reader: TableReader, root: int, registers: dict[str, int], parts: _Part
 
 def _amd(reader: TableReader, root: int, registers: dict[str, int], parts: _Parts) -> None:
     count = amd.entry_count(reader, root, registers, parts.assumed)
+    segments = 1 << (registers.get("CONTROL", 0) >> amd.SEGMENTS & 7)
+    if segments > 1:
+        most = amd.SOURCES // segments
+        parts.assumed.append(f"CONTROL says that the device table is in {segments} segments: only the first is read, of {most} entries")
+        count = min(count, most)
     parts.geometry = (("device_table_bytes", count * amd.ENTRY_SIZE),)
     entries = reader.entries("amd-device-entry", root, count, amd.PATH)
     parts.devices = list(reader.metered(amd.read_devices(reader, entries), "devices"))

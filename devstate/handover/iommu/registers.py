@@ -21,7 +21,7 @@ USED = {
     },
     "amd": {
         "DEVTAB": "device table: its size in bits 8:0",
-        "CONTROL": "bit 0: enabled; bit 17 (GAEn): 128-bit interrupt entries; bit 50 (XTEn): 32-bit APIC ids",
+        "CONTROL": "bit 0: enabled; bit 17 (GAEn): 128-bit interrupt entries; bits 36:34: segments; bit 50 (XTEn): 32-bit APIC ids",
         "EFR": "bit 7: the unit can have 128-bit interrupt entries; decides where CONTROL is not given",
     },
     "smmuv3": {
