@@ -170,6 +170,18 @@ def test_a_guest_without_room_for_rings() -> None:
         made("amd", "second", plans)
 
 
+@KIND
+@STAGE
+def test_a_machine_without_devices(kind: str, stage: str) -> None:
+    """Has a unit all the same, which lets nobody through."""
+    machine, iommu, interrupts = made(kind, stage, (DevicePlan("bridge", slots=0),))
+    seen = iommu.look()
+    assert ((), (), {}) == (seen.devices, verify_unit(seen), interrupts.places)
+    assert iommu.pages() and iommu.unit.table(0) is None
+    assert [] == [row for part in iommu.unit.parts({}) if part.many and part.path.endswith("lpis") for row in part.records]
+    assert machine.size == 16 << 20
+
+
 def test_before_there_is_a_unit() -> None:
     """There is none to ask."""
     machine = Machine.create(8 << 20, 0)

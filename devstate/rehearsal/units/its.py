@@ -9,6 +9,8 @@ while it is disabled is pending, once, until it is enabled again: kernels disabl
 
 from __future__ import annotations
 
+import itertools
+
 from devstate.frozen import frozen
 from devstate.handover.interrupts.its import ENABLED, FIRST_LPI, PENDING, Areas, read_its
 from devstate.handover.spec import PartSpec
@@ -87,8 +89,9 @@ class Its:
         devices, collections = int(arena.alloc(8 * (max(places, default=0) + 1))), int(arena.alloc(8 * (len(processors) + 1)))
         config = int(arena.alloc(CONFIG_SIZE))
         sources = sorted(places)
-        for source, after, pa in zip(sources, [*sources[1:], None], room(arena, len(sources), TABLE_ALIGN), strict=True):
-            beside = 0 if after is None else after - source
+        after = dict(itertools.pairwise(sources))
+        for source, pa in zip(sources, room(arena, len(sources), TABLE_ALIGN), strict=True):
+            beside = after.get(source, source) - source
             arena.write(devices + 8 * source, entry(DEVICE, valid=1, size=EVENTS_BITS - 1, translations=pa >> 8, next=beside))
             processor, lpi = places[source]
             arena.write(pa + 8 * EVENT, entry(TRANSLATION, collection=processor, lpi=lpi))
