@@ -27,8 +27,11 @@ from devstate.testing.difference import Case
 from devstate.testing.prover import C_RULES, FINE, GET, GUARDED, MANY, PUT, TURN, Build, Prover, Verdict, layouts_of
 from devstate.testing.sweep import SWEPT_MAX, compare, numbers, python_verdict, sweep, turned, turning
 
+EXAMPLES = 4
+"""Records that are drawn of a struct; what is swept of more than these is the longest."""
+
 SWEPT_EACH = 512
-"""Bytes up to which every drawn record is swept; of larger ones that is the longest alone: they are pages full of equal entries."""
+"""Bytes up to which each record is swept; of larger ones that is the longest alone: they are pages full of equal entries."""
 
 RECORDS = 700
 """Records of an array: more than two batches of the generated loop."""
@@ -37,7 +40,6 @@ TURNED = 100
 """Bits, spread over the struct, for which an array is given to Python as well: its columns are those of the sweep."""
 
 QUICK = settings(
-    max_examples=4,
     database=None,
     deadline=None,
     phases=[Phase.generate],
@@ -67,19 +69,19 @@ def entries(layout: Layout, shape: StructLayout, size: int) -> int:
     return 0
 
 
-def drawn(layout: Layout, shape: str, most: int = 4) -> list[dict[str, Any]]:
+def drawn(layout: Layout, shape: str, most: int) -> list[dict[str, Any]]:
     """A few records of a struct that a reader accepts."""
     found: list[dict[str, Any]] = []
     settings(QUICK, max_examples=most)(given(strategies(layout)[shape])(lambda record: found.append(record)))()
     return found
 
 
-def prove_records(prover: Prover, layout: Layout, shape: str) -> None:
+def prove_records(prover: Prover, layout: Layout, shape: str, examples: int = EXAMPLES) -> None:
     """Bytes to values, values to bytes, verdicts of whatever is damaged. Difference where C and Python are apart."""
-    cases = [round_trip(prover, layout, shape, record) for record in drawn(layout, shape)]
+    cases = [round_trip(prover, layout, shape, record) for record in drawn(layout, shape, examples)]
     longest = max(cases, key=lambda case: len(case.data))
-    for case in cases:
-        if len(case.data) <= SWEPT_EACH or case is longest:
+    for number, case in enumerate(cases):
+        if (number < EXAMPLES and len(case.data) <= SWEPT_EACH) or case is longest:
             sweep(case)
 
 
@@ -137,7 +139,7 @@ def _array_verdict(layout: Layout, shape: str, data: bytearray) -> Verdict:
     return FINE
 
 
-def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequence[int] = (4096,)) -> int:
+def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequence[int] = (4096,), examples: int = 5 * EXAMPLES) -> int:
     """Prove every struct of every format in ``schemas``, a file or a package directory; how many structs that were.
 
     ``build`` is how the C is compiled and run: GUARDED, LOADED or BIG_ENDIAN of devstate.testing.prover. What is generated and compiled is
@@ -155,7 +157,7 @@ def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequ
         for layouts in formats:
             layout = registry.layout(layouts[0].name, Environment(page_size, build.byte_order))
             for struct in layout.structs:
-                prove_records(prover, layout, struct.name)
+                prove_records(prover, layout, struct.name, examples)
                 prove_arrays(prover, layout, struct.name)
         assert prover.close() == 0
     return len(prover.order)

@@ -14,8 +14,9 @@ def numbers(low: int, high: int) -> st.SearchStrategy[int]:
 
 
 def text(size: int) -> st.SearchStrategy[bytes]:
-    """A text in an array of ``size`` bytes, with NULs to its end."""
-    return st.binary(max_size=size - 1).map(lambda data: data.replace(b"\0", b"-").ljust(size, b"\0"))
+    """A text in an array of ``size`` bytes, with NULs to its end; the longest and the empty one more often than others."""
+    drawn = st.one_of(st.sampled_from((b"x" * (size - 1), b"")), st.binary(max_size=size - 1))
+    return drawn.map(lambda data: data.replace(b"\0", b"-").ljust(size, b"\0"))
 
 
 def raw(size: int) -> st.SearchStrategy[bytes]:
