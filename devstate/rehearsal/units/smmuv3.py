@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from devstate.handover.iommu.smmu import STAGE1, STAGE2, TWO_LEVELS
+from devstate.handover.iommu.smmu_contexts import aligned
 from devstate.pagetable.table import PageTable
 from devstate.rehearsal.machine import PAGE
 from devstate.rehearsal.units.its import CONFIG_SIZE, Its
@@ -105,7 +106,7 @@ class Smmuv3(Unit):
     def _table(self, shape: Shape, top: int, bits: int) -> PageTable:
         """UsageError for bits that three levels cannot have."""
         entries = 1 << max(bits - (IOVA_BITS - 9), 0)
-        return PageTable(self.memory, shape.format, top, shape.levels, top_entries=entries)
+        return PageTable(self.memory, shape.format, aligned(top, entries), shape.levels, top_entries=entries)
 
     def sent(self, source: int, message: Message) -> Place | None:
         """As the ITS has it."""
