@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(files.popitem()[1])
         return 0
     if any(name.endswith((".c", ".h")) for name in files):
-        files |= shim(arguments.kind)
+        files |= shim(files)
     return compared(arguments.output, files) if arguments.check else written(arguments.output, files)
 
 
@@ -61,16 +61,23 @@ def chosen(arguments: argparse.Namespace) -> list[Layout]:
     return [registry.layout(name, Environment(size, environment.byte_order)) for size in sizes]
 
 
-def shim(kind: str) -> dict[str, str]:
-    """The headers that generated files include, by name."""
-    from devstate.gen.files import support
+def shim(files: dict[str, str]) -> dict[str, str]:
+    """The headers that generated files include, and those that these include, by name; beside a fuzz target, what serves a proof."""
+    from devstate.gen.files import SUPPORT, support
 
-    names = {"c-proof": ("devstate.h", "devstate_proof.h"), "c-fuzz": ("devstate.h", "devstate_proof.h", "devstate_fuzz.h")}
-    wanted = names.get(kind, ("devstate.h", "devstate_proof.h", "devstate_fuzz.h", "prove.c") if kind == "all" else ("devstate.h",))
-    found = {}
-    for name in wanted:
-        with open(support(name), encoding="utf-8") as file:
-            found[name] = file.read()
+    found: dict[str, str] = {}
+    pending = [*files.values()]
+    while pending:
+        text = pending.pop()
+        for name in SUPPORT:
+            if name in found or f'#include "{name}"' not in text:
+                continue
+            with open(support(name), encoding="utf-8") as file:
+                found[name] = file.read()
+            pending.append(found[name])
+    if len(files) > 1 and "devstate_proof.h" in found:
+        with open(support("prove.c"), encoding="utf-8") as file:
+            found["prove.c"] = file.read()
     return found
 
 

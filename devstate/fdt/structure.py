@@ -23,7 +23,7 @@ from devstate.fdt.model import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from devstate.fdt.problems import Problems
 
@@ -136,8 +136,14 @@ class Structure:
                 frame[0].size = base + min(pos, self.end) - (frame[0].offset or 0)
 
     def value_offsets(self, node: Node) -> dict[str, int]:
-        """Where the value of each property of a node of this block starts, counted in the blob."""
+        """Where the value of each property of a node of this block starts, counted in the blob; of two of a name, the first."""
         offsets: dict[str, int] = {}
+        for name, at in self.places(node):
+            offsets.setdefault(name, at)
+        return offsets
+
+    def places(self, node: Node) -> Iterator[tuple[str, int]]:
+        """Each property of a node of this block with the place of its value, counted in the blob."""
         children = iter(node.children)
         pos = (node.offset or 0) - self.base
         stop = pos + node.size
@@ -145,7 +151,7 @@ class Structure:
         while pos < stop:
             found = self.heads.get(self.block[pos : pos + PROPERTY_HEAD])
             if found is not None:
-                offsets.setdefault(found[2], self.base + pos + PROPERTY_HEAD)
+                yield found[2], self.base + pos + PROPERTY_HEAD
                 pos += found[1]
             elif self.block[pos : pos + 4] == NOP:
                 pos += 4
@@ -154,7 +160,6 @@ class Structure:
                 if child is None:
                     break
                 pos = (child.offset or 0) - self.base + child.size
-        return offsets
 
     def _finish(self, pos: int) -> None:
         """After the root: FDT_END, and nothing behind it."""

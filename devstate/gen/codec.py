@@ -8,6 +8,7 @@
     FORMAT_write_STRUCT(it, ..., to, room, fault)       judge, copy, zero what the compiler left between members
     FORMAT_walk_STRUCT_FIELD(it, memory, each, ...)     every entry that a link leads to, judged before it is given
     FORMAT_follow_STRUCT_FIELD(it, memory, fault, ret)  the one struct that a link leads to
+    FORMAT_read_tree(blob, size, tree, each, ...)       the devicetree that a format is; see devstate.gen.trees
 
 Nothing allocates, nothing recurses; memory is asked for through struct devstate_memory.
 """
@@ -15,7 +16,9 @@ Nothing allocates, nothing recurses; memory is asked for through struct devstate
 from __future__ import annotations
 
 from devstate.gen.judge import Judge
+from devstate.gen.maps import has_maps
 from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, macro, parameters
+from devstate.gen.trees import declared_nodes, tree_declarations, tree_definitions, tree_walks
 from devstate.gen.types import counter, tail
 from devstate.gen.walks import links
 from devstate.layout.model import ArrayType, StructType
@@ -37,12 +40,13 @@ def codec_header(layouts: Sequence[Layout]) -> str:
     blocks = [
         [f"/* SPDX-License-Identifier: {SPDX} */", *first_comment(layout, "readers and writers")],
         [f"#ifndef {guard}", f"#define {guard}"],
-        [f'#include "{identifier(layout.name)}.h"'],
+        [f'#include "{identifier(layout.name)}.h"', *(['#include "devstate_fdt.h"'] if declared_nodes(layout) else [])],
     ]
     for struct in layout.structs:
         for lines, head in (*_functions(layout, struct), *((link.doc, link.head) for link in links(layout, struct))):
             *above, last = head
             blocks.append([*comment(lines, kernel_doc=True), *above, f"{last};"])
+    blocks.append(for_each_page_size(layouts, tree_declarations))
     return joined([*blocks, [f"#endif /* {guard} */"]])
 
 
@@ -51,11 +55,18 @@ def codec(layouts: Sequence[Layout]) -> str:
     layout = layouts[0]
     blocks = [
         [f"// SPDX-License-Identifier: {SPDX}", *first_comment(layout, "readers and writers")],
-        [f'#include "{identifier(layout.name)}_codec.h"'],
+        [f'#include "{identifier(layout.name)}_codec.h"', *(['#include "devstate_map.h"'] if _has_maps(layout) else [])],
     ]
     for struct in layout.structs:
         blocks.append(for_each_page_size(layouts, lambda each, name=struct.name: _definitions(each, each.struct(name))))  # type: ignore[misc]
+    blocks += [for_each_page_size(layouts, tree_definitions), for_each_page_size(layouts, tree_walks)]
     return joined(blocks)
+
+
+def _has_maps(layout: Layout) -> bool:
+    """Whether a link of a struct or of a node leads to a map of pages."""
+    shapes = [struct.fields for struct in layout.structs] + [node.properties for node in declared_nodes(layout)]
+    return any(has_maps(layout, fields) for fields in shapes)
 
 
 def _functions(layout: Layout, struct: StructLayout) -> list[tuple[list[str], list[str]]]:

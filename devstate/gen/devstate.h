@@ -10,6 +10,7 @@
 #define DEVSTATE_H
 
 #ifdef __KERNEL__
+#include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/stddef.h>
@@ -42,6 +43,9 @@ typedef u64 __be64;
 #ifndef PAGE_SIZE
 #define PAGE_SIZE 4096
 #endif
+#ifndef PAGE_SHIFT
+#define PAGE_SHIFT (PAGE_SIZE == 4096 ? 12 : PAGE_SIZE == 16384 ? 14 : 16)
+#endif
 #undef static_assert
 #define static_assert(condition) _Static_assert(condition, #condition)
 #define __packed __attribute__((__packed__))
@@ -68,6 +72,8 @@ typedef u64 __be64;
 #define cpu_to_be16(value) devstate_be(16, value)
 #define cpu_to_be32(value) devstate_be(32, value)
 #define cpu_to_be64(value) devstate_be(64, value)
+#define __ffs64(word) ((u64)__builtin_ctzll(word))
+#define fls64(word) (64 - __builtin_clzll(word))
 #endif /* __KERNEL__ */
 
 /*
@@ -95,6 +101,14 @@ enum devstate_rule {
 	DEVSTATE_MEMORY,	/* an address at which there is no memory */
 	DEVSTATE_CYCLE,		/* a chain that comes back to where it has been */
 	DEVSTATE_CHAIN,		/* a link to no page boundary, a block with an impossible count */
+	DEVSTATE_KEY,		/* a page of a tree that stands for keys which none can be */
+	DEVSTATE_ADDRESS,	/* blocks beyond the physical address space, or not at a page */
+	DEVSTATE_TREE,		/* no sound devicetree */
+	DEVSTATE_MISSING,	/* a node or a property that has to be there */
+	DEVSTATE_SIZE,		/* a property of another length */
+	DEVSTATE_TWICE,		/* a second node or property of a name */
+	DEVSTATE_TYPE,		/* another kind of value than the field has */
+	DEVSTATE_FORM,		/* a value that is not in its one form */
 };
 
 /**
@@ -114,11 +128,13 @@ struct devstate_fault {
 /**
  * struct devstate_memory - how a reader gets at physical memory
  * @at: the @size bytes at @pa, or NULL unless all of them are memory that was handed over
- * @context: for @at
+ * @context: for @at and @seen
+ * @seen: whether it was asked about the page at @pa before, in this walk of a map; may be NULL
  */
 struct devstate_memory {
 	const void *(*at)(void *context, u64 pa, u64 size);
 	void *context;
+	bool (*seen)(void *context, u64 pa);
 };
 
 /* Entries of one flexible array, and blocks of one chain, that a reader takes at most. */

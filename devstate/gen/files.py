@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[str, Callable[[Sequence[Layout]], str]]] = {
 }
 """What can be generated: its file's name, with the format's, and the function."""
 
-SUPPORT = ("devstate.h", "devstate_proof.h", "devstate_fuzz.h", "prove.c")
+SUPPORT = ("devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_proof.h", "devstate_fuzz.h", "prove.c")
 """Files beside this module: the shim for all generated C, and what proofs and fuzz targets are built with."""
 
 
@@ -46,8 +46,9 @@ def generate(kind: str, layouts: Sequence[Layout]) -> tuple[str, str]:
 
 
 def generate_all(layouts: Sequence[Layout]) -> dict[str, str]:
-    """Every file of a schema by name. A format without structs has a header and a page only, a tagged map nothing in C."""
-    kinds = ("strategy", "markdown") if layouts[0].encoding == "tagged" else KINDS if layouts[0].structs else ("c-header", "markdown")
+    """Every file of a schema by name. A tagged map has nothing in C; proofs are about structs, where there are any."""
+    codec_only = ("c-header", "c-codec-header", "c-codec", "markdown")
+    kinds = ("strategy", "markdown") if layouts[0].encoding == "tagged" else KINDS if layouts[0].structs else codec_only
     return dict(generate(kind, layouts) for kind in kinds)
 
 

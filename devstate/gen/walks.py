@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from devstate.frozen import frozen
 from devstate.gen.judge import Judge
+from devstate.gen.maps import map_measure, map_walk
 from devstate.gen.names import identifier, macro, member, parameters
 from devstate.gen.types import element_type, value
 from devstate.layout.model import IntType, StructType
@@ -37,6 +38,10 @@ def links(layout: Layout, struct: StructLayout) -> Iterator[Link]:
     """The functions for the links of ``struct``, those of its embedded structs left out: they have their own."""
     for field in struct.fields:
         target = field.target
+        if target is not None and map_measure(layout, target):
+            name = function_name(layout, "walk", struct, field)
+            yield Link(*map_walk(layout, struct, field, name), name, True)
+            continue
         if target is None or (target.element is None and target.kind != "pages"):
             continue
         if target.kind in ("blocks", "pages", "contiguous", "vmalloc") and _stride(layout, target):
@@ -47,6 +52,12 @@ def links(layout: Layout, struct: StructLayout) -> Iterator[Link]:
             yield _follow(layout, struct, field, target)
 
 
+def function_name(layout: Layout, verb: str, struct: StructLayout, field: FieldLayout) -> str:
+    """The name of the function for a link. The struct of a devicetree's node begins with the format's name already."""
+    prefix = identifier(layout.name)
+    return f"{prefix}_{verb}_{struct.name.removeprefix(f'{prefix}_tree_')}_{field.name}"
+
+
 def _stride(layout: Layout, target: TargetLayout) -> int:
     if target.element is None or (isinstance(target.element, StructType) and layout.struct(target.element.struct).flexible):
         return 0
@@ -54,7 +65,7 @@ def _stride(layout: Layout, target: TargetLayout) -> int:
 
 
 def _walk(layout: Layout, struct: StructLayout, field: FieldLayout, target: TargetLayout, body: list[str]) -> Link:
-    name = f"{identifier(layout.name)}_walk_{struct.name}_{field.name}"
+    name = function_name(layout, "walk", struct, field)
     element = element_type(target.element)
     doc = [
         f"{name}() - every entry that @{member(field.name)} leads to",
@@ -162,7 +173,7 @@ def _page_list(layout: Layout, struct: StructLayout, field: FieldLayout, target:
 
 def _follow(layout: Layout, struct: StructLayout, field: FieldLayout, target: TargetLayout) -> Link:
     assert isinstance(target.element, StructType)
-    name = f"{identifier(layout.name)}_follow_{struct.name}_{field.name}"
+    name = function_name(layout, "follow", struct, field)
     pointed = layout.struct(target.element.struct)
     path = f"it->{member(field.name)}.pa"
     doc = [

@@ -22,8 +22,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devstate.layout.model import FieldLayout, Layout, StructLayout, TypeLayout
 
-RULES = ("truncated", "count", "remainder", "limit", "version", "must", "flags", "enum", "range", "text", "memory", "cycle", "chain")
-"""Why a reader refuses: the bytes, then the values, then what links lead to. The generated C has the same words in the same order."""
+RULES = (
+    "truncated", "count", "remainder", "limit", "version", "must", "flags", "enum", "range", "text", "memory", "cycle", "chain", "key",
+    "address", "tree", "missing", "size", "twice", "type", "form",
+)  # fmt: skip
+"""Why a reader refuses: the bytes, the values, what links lead to, devicetrees, tagged maps. The generated C has the same words in the
+same order."""
 
 
 @frozen

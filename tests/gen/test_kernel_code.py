@@ -19,7 +19,8 @@ from devstate.testing.prover import layouts_of, write_all
 FLAGS = [
     "-std=gnu11", "-O2", "-Wall", "-Wundef", "-Werror", "-fno-strict-aliasing", "-fno-common", "-fshort-wchar", "-fno-PIE",
     "-mcmodel=kernel",
-    "-mno-sse", "-mno-mmx", "-mno-sse2", "-mno-red-zone", "-fno-stack-protector", "-Wframe-larger-than=2048", "-D__KERNEL__", "-DMODULE",
+    "-mno-sse", "-mno-mmx", "-mno-sse2", "-mno-red-zone", "-fno-stack-protector", "-Wframe-larger-than=1024", "-Wvla", "-D__KERNEL__",
+    "-DMODULE",
     "-nostdinc", "-c",
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devstate.gen.files import SUPPORT, generate_all, support
+from devstate.gen.files import SUPPORT, generate, generate_all, support
 from devstate.layout.compiling import add_user_schemas
 from devstate.layout.registry import Registry
 from devstate.testing.prover import compile_c, layouts_of, write_all
@@ -63,11 +63,28 @@ def test_style(path: Path) -> None:
     assert [] == faults(path.read_text())
 
 
-def test_style_of_the_shim() -> None:
+@pytest.mark.parametrize("name", ["devstate.h", "devstate_map.h", "devstate_fdt.h"])
+def test_style_of_the_shim(name: str) -> None:
     """It would go into the kernel with them. What stands behind #else is for user space."""
-    text = Path(support("devstate.h")).read_text()
-    start, end = text.index("#else\n"), text.index("#endif /* __KERNEL__ */")
+    text = Path(support(name)).read_text()
+    start, end = (text.index("#else\n"), text.index("#endif /* __KERNEL__ */")) if name == "devstate.h" else (0, 0)
     assert [] == faults(text[:start] + text[end:])
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang-14", "clang"])
+def test_frames_are_small(compiler: str, tmp_path: Path) -> None:
+    """Codecs of every kind, as a kernel is built: no frame above 1024 bytes, no array of variable length, no allocator."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    codecs = []
+    for name in ("kho-v1", "kho-v4", "kho-xarray", "luo-v1", "luo-v5", "memfd-v1@fdt", "memblock-v1", "devstate-v1", "iommu-liveupdate"):
+        for kind in ("c-header", "c-codec-header", "c-codec"):
+            file, text = generate(kind, layouts_of(name))
+            (tmp_path / file).write_text(text)
+            codecs += [file] if file.endswith(".c") else []
+    flags = ("-c", "-O2", "-fno-builtin-malloc", "-Wvla", "-Wframe-larger-than=1024")
+    assert "" == compile_c(tmp_path, *flags, *codecs, compiler=compiler)
+    assert not [path.name for path in tmp_path.glob("*.[ch]") if re.search(r"\b(k?[mcz]alloc|alloca|free)\(", path.read_text())]
 
 
 PLANTED = ["\tif(x)\n", "\treturn 0; \n", "        return 0;\n", "int f(void) {\n", "\tx = 1; // y\n", "\tu8* x;\n", "\ta = 1; b = 2;\n"]
@@ -122,6 +139,6 @@ def test_two_versions_in_one_file(tmp_path: Path) -> None:
         (tmp_path / "both.c").write_text(f'#include "{old}_codec.h"\n#include "{new}_codec.h"\n')
         assert "static assertion failed" in compile_c(tmp_path, "-fsyntax-only", "both.c")  # one name, two structs: the root
         root = "memfd_luo_ser" if old == "memfd_v1" else "example_network_state"
-        renamed = f"#define {root} old_{root}\n#include \"{old}_codec.h\"\n#undef {root}\n#undef {root.upper()}_DECLARED\n"
+        renamed = f'#define {root} old_{root}\n#include "{old}_codec.h"\n#undef {root}\n#undef {root.upper()}_DECLARED\n'
         (tmp_path / "both.c").write_text(f'{renamed}#include "{new}_codec.h"\n')
         assert "" == compile_c(tmp_path, "-fsyntax-only", "both.c")

@@ -6,6 +6,7 @@
  */
 
 #include "kho_v4_codec.h"
+#include "devstate_map.h"
 
 int kho_v4_check_kho_scratch(const void *data, u64 size, struct devstate_fault *fault)
 {
@@ -201,3 +202,136 @@ int kho_v4_write_kho_radix_leaf(const struct kho_radix_leaf *it, void *to, u64 r
 	memcpy(to, it, sizeof(*it));
 	return 0;
 }
+
+struct kho_v4_reading {
+	struct kho_v4_tree *tree;
+	int (*each)(void *context, const struct kho_v4_tree *tree, int node);
+	void *context;
+};
+
+static int kho_v4_take_root(void *to, const struct devstate_met *met, struct devstate_fault *fault)
+{
+	struct kho_v4_reading *reading = to;
+	struct kho_v4_tree_root *it = &reading->tree->root;
+	const struct devstate_slot *slot;
+	int error;
+
+	memset(it, 0, sizeof(*it));
+	it->name = met->name;
+	error = devstate_slot_compatible(met, 0, "kho-v4", sizeof("kho-v4"), fault, "/compatible");
+	if (error)
+		return error;
+	slot = &met->slots[1];
+	if (!slot->data)
+		return devstate_refuse(fault, DEVSTATE_MISSING, met->at, 0,
+				       "/preserved-memory-map");
+	error = devstate_slot_copy(slot, &it->preserved_memory_map,
+				   sizeof(it->preserved_memory_map), fault,
+				   "/preserved-memory-map");
+	if (error)
+		return error;
+	if (!reading->each)
+		return 0;
+	return reading->each(reading->context, reading->tree, KHO_V4_TREE_ROOT);
+}
+
+static int kho_v4_take_any(void *to, const struct devstate_met *met, struct devstate_fault *fault)
+{
+	struct kho_v4_reading *reading = to;
+	struct kho_v4_tree_any *it = &reading->tree->any;
+	const struct devstate_slot *slot;
+	int error;
+
+	memset(it, 0, sizeof(*it));
+	it->name = met->name;
+	slot = &met->slots[0];
+	if (!slot->data)
+		return devstate_refuse(fault, DEVSTATE_MISSING, met->at, 0, "/*/preserved-data");
+	error = devstate_slot_copy(slot, &it->preserved_data, sizeof(it->preserved_data), fault,
+				   "/*/preserved-data");
+	if (error)
+		return error;
+	slot = &met->slots[1];
+	if (!slot->data)
+		return devstate_refuse(fault, DEVSTATE_MISSING, met->at, 0, "/*/blob-size");
+	error = devstate_slot_copy(slot, &it->blob_size, sizeof(it->blob_size), fault,
+				   "/*/blob-size");
+	if (error)
+		return error;
+	if (!reading->each)
+		return 0;
+	return reading->each(reading->context, reading->tree, KHO_V4_TREE_ANY);
+}
+
+static const char *const kho_v4_node_any_properties[] = {
+	"preserved-data",
+	"blob-size",
+};
+
+static const struct devstate_node kho_v4_node_any = {
+	.path = "/*",
+	.optional = true,
+	.properties = kho_v4_node_any_properties,
+	.property_count = 2,
+	.take = kho_v4_take_any,
+};
+
+static const char *const kho_v4_node_root_properties[] = {
+	"compatible",
+	"preserved-memory-map",
+};
+
+static const struct devstate_node *const kho_v4_node_root_nodes[] = {
+	&kho_v4_node_any,
+};
+
+static const struct devstate_node kho_v4_node_root = {
+	.name = "",
+	.path = "/",
+	.properties = kho_v4_node_root_properties,
+	.property_count = 2,
+	.nodes = kho_v4_node_root_nodes,
+	.node_count = 1,
+	.take = kho_v4_take_root,
+};
+
+int kho_v4_read_tree(const void *blob, u64 size, struct kho_v4_tree *tree,
+		     int (*each)(void *context, const struct kho_v4_tree *tree, int node),
+		     void *context, struct devstate_fault *fault)
+{
+	struct kho_v4_reading reading = { .tree = tree, .each = each, .context = context };
+
+	memset(tree, 0, sizeof(*tree));
+	return devstate_fdt_read(blob, size, &kho_v4_node_root, &reading, fault);
+}
+
+#if PAGE_SIZE == 4096
+int kho_v4_walk_root_preserved_memory_map(const struct kho_v4_tree_root *it,
+					  const struct devstate_memory *memory,
+					  int (*each)(void *context, u64 pa, u32 order, u64 blocks),
+					  void *context, struct devstate_fault *fault)
+{
+	return devstate_radix_walk(memory, it->preserved_memory_map.pa, 6, each, context, fault,
+				   "preserved_memory_map");
+}
+#elif PAGE_SIZE == 16384
+int kho_v4_walk_root_preserved_memory_map(const struct kho_v4_tree_root *it,
+					  const struct devstate_memory *memory,
+					  int (*each)(void *context, u64 pa, u32 order, u64 blocks),
+					  void *context, struct devstate_fault *fault)
+{
+	return devstate_radix_walk(memory, it->preserved_memory_map.pa, 5, each, context, fault,
+				   "preserved_memory_map");
+}
+#elif PAGE_SIZE == 65536
+int kho_v4_walk_root_preserved_memory_map(const struct kho_v4_tree_root *it,
+					  const struct devstate_memory *memory,
+					  int (*each)(void *context, u64 pa, u32 order, u64 blocks),
+					  void *context, struct devstate_fault *fault)
+{
+	return devstate_radix_walk(memory, it->preserved_memory_map.pa, 4, each, context, fault,
+				   "preserved_memory_map");
+}
+#else
+#error "this format has no layout for this page size"
+#endif

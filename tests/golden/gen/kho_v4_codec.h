@@ -9,6 +9,7 @@
 #define KHO_V4_CODEC_H
 
 #include "kho_v4.h"
+#include "devstate_fdt.h"
 
 /**
  * kho_v4_check_kho_scratch() - whether bytes are a struct kho_scratch that can
@@ -196,5 +197,80 @@ int kho_v4_check_array_kho_radix_leaf(const struct kho_radix_leaf *entries, u64 
  */
 int kho_v4_write_kho_radix_leaf(const struct kho_radix_leaf *it, void *to, u64 room,
 				struct devstate_fault *fault);
+
+/**
+ * struct kho_v4_tree_root - /: KHO's root
+ * @name: of the node, in the blob; NULL when there is none
+ * @preserved_memory_map: 0 in kho-v1 until the old kernel finalizes
+ */
+struct kho_v4_tree_root {
+	const char *name;
+	DEVSTATE_PHYS(void) preserved_memory_map;
+};
+
+/**
+ * struct kho_v4_tree_any - /NAME: a client's subtree, named by the client
+ * @name: of the node, in the blob; NULL when there is none
+ * @preserved_data: the client's blob, any format
+ * @blob_size: bytes of the blob
+ */
+struct kho_v4_tree_any {
+	const char *name;
+	u64 preserved_data;
+	u64 blob_size;
+};
+
+/*
+ * Which node: KHO_V4_TREE_ROOT is /, KHO_V4_TREE_ANY is /NAME.
+ */
+enum kho_v4_tree_node {
+	KHO_V4_TREE_ROOT,
+	KHO_V4_TREE_ANY,
+};
+
+/**
+ * struct kho_v4_tree - the devicetree, as far as it was read
+ * @root: /
+ * @any: /NAME
+ */
+struct kho_v4_tree {
+	struct kho_v4_tree_root root;
+	struct kho_v4_tree_any any;
+};
+
+/**
+ * kho_v4_read_tree() - read the devicetree, node after node
+ * @blob: its bytes
+ * @size: how many there are at most
+ * @tree: the values; those of a node without a name of its own are the last
+ *   one's
+ * @each: called with each declared node, an enum kho_v4_tree_node, once its
+ *   properties were judged; anything but 0 ends the reading. NULL only judges
+ * @context: for @each
+ * @fault: what is wrong, when something is, at an offset in @blob; may be NULL
+ *
+ * Return: 0, a negative error number, or what @each returned.
+ */
+int kho_v4_read_tree(const void *blob, u64 size, struct kho_v4_tree *tree,
+		     int (*each)(void *context, const struct kho_v4_tree *tree, int node),
+		     void *context, struct devstate_fault *fault);
+
+/**
+ * kho_v4_walk_root_preserved_memory_map() - every block of the map that
+ * @preserved_memory_map leads to
+ * @it: a record that was checked
+ * @memory: how to get at memory
+ * @each: called with blocks of one order that follow each other from pa on;
+ *   anything but 0 ends the walk. NULL only judges
+ * @context: for @each
+ * @fault: what is wrong, when something is, at the address of the pointer to
+ *   it; may be NULL
+ *
+ * Return: 0, a negative error number, or what @each returned.
+ */
+int kho_v4_walk_root_preserved_memory_map(const struct kho_v4_tree_root *it,
+					  const struct devstate_memory *memory,
+					  int (*each)(void *context, u64 pa, u32 order, u64 blocks),
+					  void *context, struct devstate_fault *fault);
 
 #endif /* KHO_V4_CODEC_H */

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Generated readers of devicetrees: the same verdict, the same place and the same values as Python, on real and on made-up trees."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devstate.fdt.model import Fdt, Node
+from devstate.fdt.writer import write
+from devstate.gen.trees import declared_nodes, top
+from devstate.handover.open import open_handover
+from devstate.handover.tree import judge_tree
+from devstate.layout.model import FieldLayout, NodeLayout
+from devstate.layout.registry import Registry
+from devstate.memory.open import open_input
+from devstate.testing.prover import layouts_of
+from devstate.testing.sweep import flipped
+from tests.gen.reading import Reader, flat, verdict_of
+
+NAMES = [name for name in Registry.shipped().summaries if declared_nodes(layouts_of(name)[0])]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """All formats that are devicetrees."""
+    made = Reader(tmp_path_factory.mktemp("trees"), NAMES)
+    yield made
+    assert made.close() == 0
+
+
+def same(reader: Reader, name: str, blob: bytes) -> tuple[str, int]:
+    """The verdict on a blob, which is the same in both, as are the nodes before the fault."""
+    layout = reader.layouts[name]
+    nodes, fault = judge_tree(layout, blob)
+    (rule, at, _), given = reader.tree(name, blob)
+    assert (verdict_of(fault), flat(layout, nodes)) == ((rule, at), given)
+    return rule, at
+
+
+def tree(*children: Node, **properties: bytes) -> bytes:
+    """A blob; ``_`` in a property's name stands for ``-``."""
+    named = {name.replace("_", "-"): value for name, value in properties.items()}
+    return bytes(write(Fdt(Node("", named, children))))
+
+
+def u64(number: int) -> bytes:
+    """A number as KHO writes it."""
+    return struct.pack("<Q", number)
+
+
+ROOT = tree(
+    Node("LUO", {"preserved-data": u64(0x2000), "blob-size": u64(100)}),
+    Node("memblock", {"preserved-data": u64(0x3000), "blob-size": u64(10), "more": b"12"}, [Node("deeper", {"any": b""})]),
+    compatible=b"kho-v4\0",
+    preserved_memory_map=u64(0x1000),
+)
+
+
+def test_every_devicetree_has_a_reader() -> None:
+    """Mainline's and devstate's own among them."""
+    assert {"kho-v1@6.16", "kho-v4", "luo-v1", "luo-v2", "memblock-v1", "devstate-v1"} <= set(NAMES)
+
+
+def test_every_bit_and_every_prefix(reader: Reader) -> None:
+    """Of a root of KHO: header, tokens, names, sizes and values. Nothing is read behind the end."""
+    assert ("fine", 0) == same(reader, "kho-v4", ROOT)
+    for bit in range(8 * len(ROOT)):
+        same(reader, "kho-v4", flipped(ROOT, bit))
+    for end in range(len(ROOT)):
+        same(reader, "kho-v4", ROOT[:end])
+
+
+def test_words_turned_into_others(reader: Reader) -> None:
+    """Tokens where none belong, lengths and offsets of all sizes."""
+    draw = random.Random(5)
+    for _ in range(1500):
+        damaged = bytearray(ROOT)
+        for _ in range(draw.randrange(1, 4)):
+            at = draw.randrange(len(ROOT) // 4) * 4
+            damaged[at : at + 4] = draw.choice(
+                [draw.randrange(10).to_bytes(4, "big"), draw.randrange(400).to_bytes(4, "big"), draw.randbytes(4)]
+            )
+        same(reader, "kho-v4", bytes(damaged))
+
+
+CASES = {
+    "no compatible": (tree(preserved_memory_map=u64(1)), "missing", "/compatible"),
+    "another compatible": (tree(compatible=b"kho-v3\0", preserved_memory_map=u64(1)), "version", "/compatible"),
+    "a longer compatible": (tree(compatible=b"kho-v44\0", preserved_memory_map=u64(1)), "version", "/compatible"),
+    "no NUL": (tree(compatible=b"kho-v4", preserved_memory_map=u64(1)), "version", "/compatible"),
+    "no NUL at the end": (tree(compatible=b"kho-v4\0more", preserved_memory_map=u64(1)), "version", "/compatible"),
+    "a second string": (tree(compatible=b"kho-v4\0more\0", preserved_memory_map=u64(1)), "fine", ""),
+    "no map": (tree(compatible=b"kho-v4\0"), "missing", "/preserved-memory-map"),
+    "a short map": (tree(compatible=b"kho-v4\0", preserved_memory_map=b"1234"), "size", "/preserved-memory-map"),
+    "a child without a size": (
+        tree(Node("x", {"preserved-data": u64(1)}), compatible=b"kho-v4\0", preserved_memory_map=u64(1)), "missing", "/*/blob-size",
+    ),
+    "a long child": (
+        tree(Node("x", {"preserved-data": bytes(9), "blob-size": u64(1)}), compatible=b"kho-v4\0", preserved_memory_map=u64(1)),
+        "size", "/*/preserved-data",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_refused(reader: Reader, case: str) -> None:
+    """The rule and the property."""
+    blob, rule, path = CASES[case]
+    assert rule == same(reader, "kho-v4", blob)[0]
+    assert path == reader.tree("kho-v4", blob)[0][2]
+
+
+def test_nodes_that_must_be_there(reader: Reader) -> None:
+    """luo-v1 calls for two nodes by name: none may be absent, none may come twice, others do not matter."""
+    session = Node("luo-session", {"compatible": b"luo-session-v2\0", "luo-session-header": u64(0x1000)})
+    flb = Node("luo-flb", {"compatible": b"luo-flb-v1\0", "luo-flb-header": u64(0x2000)})
+    number = {"compatible": b"luo-v1\0", "liveupdate_number": u64(1)}
+    assert "fine" == same(reader, "luo-v1", tree(session, Node("x", {}, [Node("luo-flb", {})]), flb, **number))[0]
+    assert "missing" == same(reader, "luo-v1", tree(session, **number))[0]
+    assert "missing" == same(reader, "luo-v1", tree(Node("x", {}, [flb]), session, **number))[0]
+    assert "/luo-flb" == reader.tree("luo-v1", tree(session, **number))[0][2]
+    twice = tree(session, Node("luo-flo", dict(flb.properties)), flb, **number)
+    assert "twice" == same(reader, "luo-v1", twice.replace(b"luo-flo\0", b"luo-flb\0"))[0]
+
+
+def test_a_property_that_comes_twice(reader: Reader) -> None:
+    """Two readers might take different ones: a declared one is refused, at the second."""
+    blob = tree(compatible=b"kho-v4\0", preserved_memory_map=u64(1), preserved_memory_mop=u64(2))
+    turned = blob.replace(b"preserved-memory-mop", b"preserved-memory-map")
+    assert ("twice", blob.index(u64(2))) == same(reader, "kho-v4", turned)
+    other = tree(compatible=b"kho-v4\0", preserved_memory_map=u64(1), aa=b"", ab=b"")
+    assert "fine" == same(reader, "kho-v4", other.replace(b"\0ab\0", b"\0aa\0"))[0]
+
+
+def values(field: FieldLayout) -> st.SearchStrategy[bytes]:
+    """Bytes for a property: mostly of the right length, with numbers small and large."""
+    size = field.size or 16
+    small = st.integers(0, 7).map(lambda number: number.to_bytes(size, "little"))
+    return st.one_of(small, small, st.binary(min_size=size, max_size=size), st.binary(max_size=40))
+
+
+@st.composite
+def nodes(draw: st.DrawFn, layout: NodeLayout, name: str = "") -> Node:
+    """A node that has mostly what is declared of it."""
+    properties: dict[str, bytes] = {}
+    if layout.compatible is not None and draw(st.integers(0, 9)):
+        properties["compatible"] = layout.compatible.encode() + draw(st.sampled_from([b"\0", b"\0", b"\0", b"\0b\0", b"", b"x\0", b"\0x"]))
+    for field in layout.properties:
+        if draw(st.integers(0, 1 if field.optional else 15)):
+            properties["other" if field.name == "*" else field.name] = draw(values(field))
+    if draw(st.integers(0, 9)) == 0:
+        properties["unknown"] = draw(st.binary(max_size=5))
+    children = []
+    for child in layout.children:
+        for number in range(draw(st.integers(0, 2)) if child.name == "*" else draw(st.integers(0, 9)) > 0):
+            children.append(draw(nodes(child, f"n{number}" if child.name == "*" else child.name)))
+    if draw(st.integers(0, 9)) == 0:
+        children.append(Node("unknown", {"a": b"b"}))
+    ordered = draw(st.permutations(sorted(properties)))
+    return Node(name, {each: properties[each] for each in ordered}, draw(st.permutations(children)))
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+def test_made_up_trees(reader: Reader, data: st.DataObject) -> None:
+    """Of every format: trees that are nearly right, and these with a bit flipped."""
+    name = data.draw(st.sampled_from(NAMES))
+    root = top(reader.layouts[name])
+    assert root is not None
+    blob = bytes(write(Fdt(data.draw(nodes(root)))))
+    same(reader, name, blob)
+    same(reader, name, flipped(blob, data.draw(st.integers(0, 8 * len(blob) - 1))))
+
+
+def test_real_roots(reader: Reader, any_captures: Path) -> None:
+    """Every capture, whole and tampered with: KHO's root and the blobs of its clients that are devicetrees."""
+    verdicts = []
+    for path in sorted(any_captures.glob("*.core.zst")) + sorted((any_captures / "tampered").glob("*.core.zst")):
+        handover = open_handover(open_input(str(path)))
+        if handover.fdt is None or handover.fdt.blob is None:
+            continue
+        verdicts.append((same(reader, "kho-v4", handover.fdt.blob)[0], handover.compatible))
+        for subtree in handover.subtrees:
+            if subtree.pa and handover.memory is not None and handover.memory.contains(subtree.pa, subtree.size or 40):
+                blob = bytes(handover.memory.read(subtree.pa, subtree.size or 40))
+                verdicts.append((same(reader, "memblock-v1", blob)[0], subtree.name))
+    assert {("fine", "kho-v4"), ("tree", "LUO")} <= set(verdicts)
+    assert all(rule in ("fine", "version", "size", "missing", "tree") for rule, _ in verdicts)
