@@ -3,6 +3,7 @@
 
 The same seed gives the same damage. A change is one edit of one field of a known class: a count one off, a link to nowhere or to itself,
 a text without its end, a lost bit of the memory map. Each has pa, old and new bytes (hex), path, class and edit; docs/build.md lists them.
+Sums around it are left as they were, or repaired, which is a change of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser, "IMAGE")
     parser.add_argument("--seed", metavar="N", type=number, required=True, help="which damage: a number")
     parser.add_argument("--count", metavar="N", type=number, default=1, help="how many changes (default: 1)")
+    parser.add_argument("--below", metavar="PATH", default="", help="only fields whose path begins so, such as devstate/iommu")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where the damaged core goes")
     parser.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     handover = open_given(args, args.image)
     if handover.memory is None:
         raise UsageError(f"{handover.source}: only a handover in memory can be damaged")
-    changes = mutate(handover, args.seed, args.count)
+    changes = mutate(handover, args.seed, args.count, args.below)
     write_core(handover, changes, args.output, force=args.force)
     print(json.dumps({"image": args.image, "seed": args.seed, "changes": [shown(each) for each in changes]}, indent=2))
     return 0

@@ -3,11 +3,13 @@
 
 A change is one edit of one spot (``spots``): the class of field is drawn first, so that rare ones come as often as common ones. What edits
 there are for a class is what was seen to go wrong, or could: a count one off, a link to nowhere or to itself, a text without its end.
+What stands inside of sums (``Spot.seals``) is changed with all of them left as they were, or some, from the outside in, made to fit again:
+each such sum is a change of its own.
 """
 
 from __future__ import annotations
 
-from devstate.errors import EncodeError
+from devstate.errors import DecodeError, EncodeError
 from devstate.frozen import frozen
 from devstate.handover.reach import part
 from devstate.handover.spots import CLASSES, spots
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from devstate.handover.model import Handover
     from devstate.handover.spots import Spot
+    from devstate.handover.spots_state import Seal
 
 SAMPLE = 4
 """Entries of a long array that are looked at, its first and last among them."""
@@ -33,6 +36,9 @@ COUNT_MAX = 100
 
 NOP = b"\0\0\0\4"
 """FDT_NOP: what libfdt puts where a property was."""
+
+REPAIRED = "repaired"
+"""The edit of a sum that was made to fit: no draw by itself."""
 
 BEYOND = 1 << 50
 """Added to an address: nobody's memory, and still an address."""
@@ -50,8 +56,10 @@ class Change:
     how: str
 
 
-def mutate(handover: Handover, seed: int, count: int = 1) -> list[Change]:
-    """``count`` changes that do not overlap: always the same for a seed. EncodeError when the handover has no room for so many."""
+def mutate(handover: Handover, seed: int, count: int = 1, below: str = "") -> list[Change]:
+    """``count`` changes that do not overlap, of fields whose path begins with ``below``, and sums that were made to fit them: always the
+    same for a seed. EncodeError when the handover has no room for so many.
+    """
     from random import Random
 
     draw = Random(seed)
@@ -63,16 +71,18 @@ def mutate(handover: Handover, seed: int, count: int = 1) -> list[Change]:
             return range(length)
         return sorted({0, length - 1, draw.randrange(length), draw.randrange(length)})
 
-    places = _by_class(handover, spots(handover, pick))
+    places = _by_class(handover, (each for each in spots(handover, pick) if each.path.startswith(below)))
     changes: list[Change] = []
+    seals: list[Seal] = []
     for _ in range(TRIES * count if places else 0):
         spot = draw.choice(draw.choice(places))
         how = draw.choice(EDITS[spot.what])
         change = edited(handover, spot, how, draw)
         if change is not None and not any(_overlap(change, each) for each in changes):
             changes.append(change)
+            seals += spot.seals[draw.randrange(len(spot.seals) + 1) :]
             if len(changes) == count:
-                return changes
+                return changes + repairs(handover, changes, seals)
     raise EncodeError("the handover has no room for so many changes", source=handover.source, expected=count, found=len(changes))
 
 
@@ -83,6 +93,47 @@ def _by_class(handover: Handover, found: Iterator[Spot]) -> list[list[Spot]]:
         if handover.memory is not None and handover.memory.contains(spot.pa, spot.size):
             classes[spot.what].append(spot)
     return [each for each in classes.values() if each]
+
+
+def repairs(handover: Handover, changes: list[Change], seals: list[Seal]) -> list[Change]:
+    """The sums over what was changed, made to fit again in the order of ``seals``; none that was itself changed on purpose."""
+    made: list[Change] = []
+    for seal in [*dict.fromkeys(reversed(seals))][::-1]:  # the outermost last
+        data = b"".join(_now(handover, pa, size, [*changes, *made]) for pa, size in seal.pieces)
+        new = _sum(seal, data)
+        for place in seal.places if new is not None else ():
+            assert handover.memory is not None and new is not None  # there is a change
+            change = Change(place, bytes(handover.memory.read(place, len(new))), new, seal.path, "sum", REPAIRED)
+            if change.old != new and not any(_overlap(change, each) for each in (*changes, *made)):
+                made.append(change)
+    return made
+
+
+def _now(handover: Handover, pa: int, size: int, changes: list[Change]) -> bytes:
+    """What stands in memory after the changes."""
+    assert handover.memory is not None  # there is a change
+    data = bytearray(handover.memory.read(pa, size))
+    for each in changes:
+        first, last = max(each.pa, pa), min(each.pa + len(each.new), pa + size)
+        if first < last:
+            data[first - pa : last - pa] = each.new[first - each.pa : last - each.pa]
+    return bytes(data)
+
+
+def _sum(seal: Seal, data: bytes) -> bytes | None:
+    """The sum over bytes; None for a layout that has no fingerprint any more."""
+    if seal.kind == "crc32c":
+        from devstate.pagetable.native import crc32c
+
+        return crc32c(data).to_bytes(4, "big" if seal.order == "big" else "little")
+    import msgpack
+
+    from devstate.layout.baseline import fingerprint
+
+    try:
+        return fingerprint(msgpack.unpackb(data, raw=False, strict_map_key=True)).encode()
+    except (DecodeError, ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException, RecursionError):
+        return None
 
 
 def edited(handover: Handover, spot: Spot, how: str, draw: Random) -> Change | None:
@@ -138,7 +189,7 @@ _NUMBERS: dict[str, Callable[[int, Spot, Handover, Random], int | None]] = {
     "small": lambda value, spot, handover, draw: draw.randrange(1, 2 << draw.randrange(11)),
     "any": lambda value, spot, handover, draw: draw.getrandbits(64),
     "flip": lambda value, spot, handover, draw: value ^ 1 << draw.randrange(spot.width or spot.size * 8),
-    "swapped": lambda value, spot, handover, draw: int.from_bytes(value.to_bytes(8, "big")[8 - spot.size :], "little"),
+    "swapped": lambda value, spot, handover, draw: int.from_bytes(value.to_bytes(spot.size, "big"), "little"),
     "unaligned": lambda value, spot, handover, draw: value + draw.choice((1, 8, 512)),
     "beyond": lambda value, spot, handover, draw: value | BEYOND,
     "next-page": lambda value, spot, handover, draw: value + _page(handover),
@@ -220,6 +271,7 @@ EDITS = {
     "text": ("empty", "other-version", "letter", "tail", "unterminated", "noise", "same-as-neighbour"),
     "reserved": ("noise", "one-more", "all-ones", "flip"),
     "raw": ("empty", "noise"),
+    "sum": ("zero", "one-more", "all-ones", "flip", "swapped"),
     "bit": ("toggle",),
 }  # fmt: skip
 """What can become of a spot, by its class."""

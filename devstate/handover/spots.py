@@ -14,6 +14,7 @@ flags     bits with names
 text      a string of fixed length
 reserved  what the writer leaves zero, padding included
 raw       bytes of which no more is known
+sum       a crc32c, or the fingerprint of an embedded layout
 bit       one bit of the memory map: of memory that is needed, of memory that is not there, of scratch, of another order
 ========  ==================================================================================================================
 
@@ -34,21 +35,24 @@ if TYPE_CHECKING:
 
     from devstate.fdt.model import Fdt
     from devstate.handover.model import Handover, PreservedFile
-    from devstate.layout.model import FieldLayout, Layout, TargetLayout
+    from devstate.handover.spots_state import Seal
+    from devstate.layout.model import FieldLayout, Layout, TargetLayout, TypeLayout
 
-CLASSES = ("header", "property", "link", "pfn", "count", "number", "flags", "text", "reserved", "raw", "bit")
+CLASSES = ("header", "property", "link", "pfn", "count", "number", "flags", "text", "reserved", "raw", "sum", "bit")
 
 BLOCK_HEADER = "kho_block_header_ser"
 LIST_PAGE = "kho_vmalloc_chunk"
 SCRATCH = "kho_scratch"
 SCRATCH_ENTRY = 16
+STATE = "devstate"
 
 
 @frozen
 class Spot:
     """``size`` bytes at ``pa``. ``order`` is their byte order; ``shift`` and ``width`` (bits) where a bit-field or bit is inside them.
 
-    ``known`` are the bits that have a name, ``peers`` addresses of the same field in the neighbours. ``what`` is one of CLASSES.
+    ``known`` are the bits that have a name, ``peers`` addresses of the same field in the neighbours. ``what`` is one of CLASSES. ``seals``
+    are the sums around it, innermost first.
     """
 
     pa: int
@@ -60,6 +64,12 @@ class Spot:
     width: int | None = None
     known: int = 0
     peers: tuple[int, ...] = ()
+    seals: tuple[Seal, ...] = ()
+
+
+def ends(count: int) -> Iterable[int]:
+    """The first and the last of an array."""
+    return sorted({0, count - 1}) if count else ()
 
 
 def spots(handover: Handover, pick: Callable[[int], Iterable[int]]) -> Iterator[Spot]:
@@ -77,6 +87,10 @@ def spots(handover: Handover, pick: Callable[[int], Iterable[int]]) -> Iterator[
             yield from record_spots(subtree.layout, subtree.layout.root, subtree.pa, subtree.path)
         elif len(subtree.blob):
             yield Spot(subtree.pa, min(8, len(subtree.blob)), subtree.path, "raw", _order(handover))
+        if handover.state is not None and subtree.name == STATE:
+            from devstate.handover.spots_state import state_spots
+
+            yield from state_spots(handover, subtree, pick)
     yield from _luo(handover)
     for file in handover.files:
         yield from _file(handover, file, pick)
@@ -105,7 +119,7 @@ def tree_spots(handover: Handover, fdt: Fdt, pa: int, path: str, layout: Layout 
             yield Spot(pa + prop.offset - PROPERTY_HEAD, PROPERTY_HEAD + size + -size % 4, place, "property", "big")
             if key == "compatible" and size:
                 yield Spot(pa + prop.offset, size, place, "text", "big")
-            elif size in (1, 2, 4, 8):
+            elif size in (1, 2, 4, 8) and (field is None or not isinstance(field.type, ArrayType)):
                 yield Spot(pa + prop.offset, size, place, _class(field, set()) if field is not None else "number", _order(handover))
 
 
@@ -117,8 +131,18 @@ def _fields_of(layout: Layout | None) -> dict[str, FieldLayout]:
     return {field.name: field for node in nodes for field in node.properties}
 
 
-def record_spots(layout: Layout, struct: str, pa: int, path: str, peers: Iterable[int] = ()) -> Iterator[Spot]:
-    """The fields of one record, those of structs inside it too. ``peers`` are addresses of other records of the kind."""
+def record_spots(
+    layout: Layout,
+    struct: str,
+    pa: int,
+    path: str,
+    peers: Iterable[int] = (),
+    pick: Callable[[int], Iterable[int]] = ends,
+    size: int | None = None,
+) -> Iterator[Spot]:
+    """The fields of one record, those of structs and of picked elements of arrays inside it too. ``peers`` are addresses of other records
+    of the kind. ``size`` is that of a record with a flexible array, which is left out without it.
+    """
     shift = tuple(peer - pa for peer in peers if peer != pa)
     order = layout.environment.byte_order
     pending = [(struct, pa, path)]
@@ -128,14 +152,30 @@ def record_spots(layout: Layout, struct: str, pa: int, path: str, peers: Iterabl
         counters = _counters(layout, name)
         for field in shape.fields:
             place, here = f"{prefix}.{field.name}", at + field.offset
-            if isinstance(field.type, StructType):
-                pending.append((field.type.struct, here, place))
-            elif field.size and not isinstance(field.type, ArrayType):
-                own = field.type.order if isinstance(field.type, IntType) else "native"
-                native = order if own == "native" else own
-                others = tuple(here + each for each in shift)
-                bits = field.shift or 0, field.width, field.known_bits
-                yield Spot(here, field.size, place, _class(field, counters), native, *bits, others)
+            left = None if size is None else pa + size - here
+            for kind, length, where, name_ in _elements(field.type, field.size, here, place, pick, left):
+                if isinstance(kind, StructType):
+                    pending.append((kind.struct, where, name_))
+                elif length:
+                    own = kind.order if isinstance(kind, IntType) else "native"
+                    native = order if own == "native" else own
+                    others = tuple(where + each for each in shift)
+                    bits = field.shift or 0, field.width, field.known_bits
+                    yield Spot(where, length, name_, _class(field, counters, kind), native, *bits, others)
+
+
+def _elements(
+    kind: TypeLayout, size: int, at: int, path: str, pick: Callable[[int], Iterable[int]], left: int | None
+) -> Iterator[tuple[TypeLayout, int, int, str]]:
+    """(type, bytes, address, path) of a field that is no array, or of the picked elements of one. ``left`` are the bytes up to the end."""
+    pending = [(kind, size, at, path)]
+    while pending:
+        each, length, here, name = pending.pop()
+        if not isinstance(each, ArrayType):
+            yield each, length, here, name
+            continue
+        count = each.count if each.count is not None else (left or 0) // each.stride
+        pending += [(each.element, each.stride, here + number * each.stride, f"{name}[{number}]") for number in pick(count)][::-1]
 
 
 def _counters(layout: Layout, struct: str) -> set[str | None]:
@@ -145,9 +185,10 @@ def _counters(layout: Layout, struct: str) -> set[str | None]:
     return found | {field.type.counted_by for field in fields if isinstance(field.type, ArrayType)}
 
 
-def _class(field: FieldLayout, counters: set[str | None]) -> str:
-    if isinstance(field.type, BytesType):
-        return "text" if field.type.text else "reserved" if field.type.reserved or field.gap else "raw"
+def _class(field: FieldLayout, counters: set[str | None], kind: TypeLayout | None = None) -> str:
+    kind = field.type if kind is None else kind
+    if isinstance(kind, BytesType):
+        return "text" if kind.text else "reserved" if kind.reserved or field.gap else "raw"
     if field.must is not None or field.gap:
         return "reserved"
     if field.name == "pfn" and field.width is not None:
@@ -158,7 +199,7 @@ def _class(field: FieldLayout, counters: set[str | None]) -> str:
         return "flags"
     if field.name in counters or field.name == "count":
         return "count"
-    return "number" if isinstance(field.type, IntType) else "raw"
+    return "number" if isinstance(kind, IntType) else "raw"
 
 
 def _luo(handover: Handover) -> Iterator[Spot]:

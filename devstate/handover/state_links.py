@@ -40,12 +40,12 @@ DEPTH_MAX = 4
 
 @frozen
 class Linked:
-    """Records of ``struct`` that the field at ``path`` leads to, each with its address. ``link`` is that of the field, where known."""
+    """Records of ``struct`` that the field at ``path`` leads to, each with its address. ``kind`` is that of the link, one of KINDS."""
 
     path: str
     struct: str
     rows: tuple[tuple[int, Record], ...]
-    link: int | None
+    kind: str
 
 
 def leads(layout: Layout, struct: str) -> list[tuple[str, int, FieldLayout]]:
@@ -147,7 +147,7 @@ class _Links:
             self.follow.problem("chain-count", "the chain has not as many entries as its record says", link, path, count, len(rows))
         rows = rows[: self.left]
         self.left -= len(rows)
-        return Linked(path, name, tuple(rows), link)
+        return Linked(path, name, tuple(rows), target.kind)
 
     def whole(self, target: TargetLayout, path: str, link: int, pa: int) -> TargetLayout:
         """The link with the size of its area only where all of that is there: a layout may claim any. It is followed to once."""
