@@ -8,5 +8,5 @@
      |-- kernel    the old one: prepares, freezes, writes the handover; then it is replaced (exec) or killed
      `-- kernel    the new one: has nothing but the memory, the entry and the event descriptors
 
-``scenario`` is what is rehearsed, ``machine`` the memory they share, ``verify`` what must hold at the end.
+``scenario`` is what is rehearsed, ``machine`` the memory they share, ``units`` the kinds of IOMMU, ``verify`` what must hold at the end.
 """

@@ -99,15 +99,15 @@ class Iommu:
             raise LiveUpdateError(errno.EINVAL, f"no entry leads device {number} to page tables")
         return table
 
-    def look(self) -> Seen:
-        """The unit as its tables have it, all of it."""
-        return read_unit(self.machine.memory(), self.kind.kind, None, self.unit.registers)
+    def look(self, *, walks: bool = True) -> Seen:
+        """The unit as its tables have it; ``walks``: and what its page tables map."""
+        return read_unit(self.machine.memory(), self.kind.kind, None, self.unit.registers, walks=walks)
 
     def pages(self) -> list[int]:
         """Addresses of all pages of page tables, and of the tables that lead there."""
         found = {pa for table in self.tables.values() for pas in table.table_pages().values() for pa in pas}
         if self._unit is not None:
-            found |= {pa for each in self.look().tables for pa in range(each.pa // PAGE * PAGE, each.pa + each.size, PAGE)}
+            found |= {pa for each in self.look(walks=False).tables for pa in range(each.pa // PAGE * PAGE, each.pa + each.size, PAGE)}
             found |= {*self._unit.pages()}
         return sorted(found)
 
@@ -139,7 +139,7 @@ class Iommu:
             number = each.source_id >> 3
             holds(each.domain < len(domains), f"device {number} is attached to no domain that is left")
             self.tables[number] = self._restored(number, domains[each.domain])
-        holds(len(self.look().devices) == len(attachments), "the unit lets more devices through than were left, or less")
+        holds(len(self.look(walks=False).devices) == len(attachments), "the unit lets more devices through than were left, or less")
 
     def _restored(self, number: int, domain: Record) -> PageTable:
         """The page tables of a device. EINVAL when they are not those that were left."""
