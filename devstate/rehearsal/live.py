@@ -21,11 +21,14 @@ LIVE = "live "
 """How the name of such a structure begins."""
 
 WORD = 8
+PENDING = 5
+"""Kind of an area of its-v1."""
 
 
 def live_structures(handover: Handover) -> Iterator[tuple[int, int, str]]:
     """(address, bytes, what) of each: tables of units, the entries of devices, interrupt entries; page tables, and entries in use there,
-    if there are streams to hold them against; tables of an ITS, their parts in use.
+    if there are streams to hold them against; tables of an ITS, their parts in use. Not pending bits: what comes in the blackout changes
+    them, so nobody can say what they should be.
     """
     packed = handover.state is not None and any(part.format == STREAM for part in handover.state.parts)
     for _, unit in units_of(handover):
@@ -35,6 +38,8 @@ def live_structures(handover: Handover) -> Iterator[tuple[int, int, str]]:
                 yield from _page_tables(handover, unit)
     for each in objects_of(handover, ITS):
         for area in each.parts.get("areas", ()):
+            if area.kind == PENDING:
+                continue
             for pa in (area.pa, *_used(handover, area.pa, area.size)):
                 yield pa, area.size if pa == area.pa else WORD, f"{LIVE}its area {area.kind}"
 
