@@ -35,6 +35,8 @@ def document(result: Result) -> dict[str, Any]:
     return {
         "scenario": result.scenario.name,
         "policy": result.scenario.policy,
+        "iommu": result.scenario.iommu,
+        "stage": result.scenario.stage,
         "kernels": list(result.scenario.kernels),
         "ended": result.ended,
         "expected": result.scenario.expect,
@@ -83,6 +85,8 @@ def sweep_document(scenario: Scenario, tried: Sequence[Tried]) -> dict[str, Any]
     return {
         "scenario": scenario.name,
         "policy": scenario.policy,
+        "iommu": scenario.iommu,
+        "stage": scenario.stage,
         "injected": len(rows),
         "detected": sum(bool(each.result.failures) or bool(each.result.warnings()) for each in tried),
         "survived": sum(each.result.ended in ("updated", "kept") for each in tried),

@@ -11,6 +11,7 @@ import pytest
 from devstate.cli.rehearse import open_scenario
 from devstate.errors import UsageError
 from devstate.pagetable import native
+from devstate.rehearsal.document import document
 from devstate.rehearsal.faults import Tried, ends_of, faults_of
 from devstate.rehearsal.live import LIVE
 from devstate.rehearsal.run import Fault, Result, run
@@ -36,6 +37,7 @@ def test_shipped_scenarios(name: str) -> None:
     result = run(open_scenario(name))
     assert ("updated", ()) == (result.ended, result.wrong), result.failures
     assert result.stamps > 0
+    assert (name, result.scenario.stage) == (document(result)["iommu"], document(result)["stage"])
 
 
 @pytest.mark.parametrize(("iommu", "stage", "jump"), [("vtd", "first", "exec"), ("amd", "first", "kill"), ("smmuv3", "second", "kill")])
