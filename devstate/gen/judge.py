@@ -153,7 +153,7 @@ def number_terms(field: FieldLayout, rule: Constraint, number: str) -> tuple[lis
     if rule.rule == "flags":
         return [f"{number} & {literal(((1 << high.bit_length() + signed) - 1) & ~rule.mask, size)}"], False
     values = rule.values
-    if rule.rule != "range" and values != tuple(range(values[0], values[-1] + 1)):
+    if rule.rule != "range" and values[-1] - values[0] != len(values) - 1:
         return [f"{number} != {literal(each, size, signed=signed)}" for each in values], False
     least, greatest = (rule.low, rule.high) if rule.rule == "range" else (values[0], values[-1])
     if least == greatest:

@@ -25,6 +25,9 @@ _KEYWORDS = frozenset(
         "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct",
         "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "bool", "true", "false", "current",
         "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "errno", "unix", "linux",
+        "_Alignas", "_Alignof", "_Atomic", "_Bool", "_Complex", "_Generic", "_Imaginary", "_Noreturn", "_Static_assert", "_Thread_local",
+        "alignas", "alignof", "constexpr", "nullptr", "static_assert", "thread_local", "typeof_unqual", "NULL", "PAGE_SIZE",
+        "E2BIG", "EFAULT", "EINVAL", "ELOOP", "ENOSPC", "EOPNOTSUPP", "__packed", "__maybe_unused",
     )
 )  # fmt: skip
 """Words that C, its common dialects, the shim or the kernel's headers have taken."""
@@ -44,6 +47,11 @@ def member(name: str) -> str:
 def macro(*parts: str) -> str:
     """The name of a macro."""
     return "_".join(identifier(part).upper() for part in parts if part)
+
+
+def declared_macro(struct: str) -> str:
+    """The macro that says that a struct was declared by a header before."""
+    return f"{macro(struct)}_DECLARED"
 
 
 def literal(value: int, size: int = 4, *, signed: bool = False) -> str:
@@ -113,10 +121,16 @@ def comment(lines: Iterable[str], *, kernel_doc: bool = False) -> list[str]:
     made = ["/**" if kernel_doc else "/*"]
     for line in lines:
         hanging = "  " if line.startswith(("@", "Return:")) else ""
-        text = line.replace("*/", "* /")
+        text = _plain(line)
         wrapped = textwrap.wrap(text, COMMENT_MAX - 3, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
         made += [f" * {each}" for each in wrapped] or [" *"]
     return [*made, " */"]
+
+
+def _plain(text: str) -> str:
+    """``text`` without what begins or ends a comment, what C reads as one other letter, and what an editor does not show as it stands."""
+    text = re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)|(?<=\?)(?=\?)", " ", " ".join(text.split()))
+    return "".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in text)
 
 
 def first_comment(layout: Layout, what: str) -> list[str]:
