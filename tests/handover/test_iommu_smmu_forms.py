@@ -203,3 +203,14 @@ def test_low_bits_of_top_tables_do_not_count() -> None:
     tables = Tables()
     unit = linear(tables, STAGE2, 0, 3 | 25 << 32 | 1 << 38 | S2AA64, tables.top("arm-lpae-s2", 3) | 0x10)
     assert ([*SOME], []) == (mapped(unit), rules(unit))
+
+
+@pytest.mark.parametrize("split", [6, 8, 10])
+def test_the_split_by_the_looks(split: int) -> None:
+    """A second level that is whole says how many bits it is for."""
+    tables = Tables()
+    root, second = tables.page(), tables.page(16)
+    tables.words(root + 8 * 3, second | (split + 1))
+    tables.words(second + 64 * 5, 9)
+    unit = tables.unit("smmuv3", root)
+    assert ([3 << split | 5], f"split {split}" in unit.mode) == ([each.source_id for each in unit.devices], True)

@@ -62,26 +62,31 @@ def form_of(reader: TableReader, root: int, registers: dict[str, int], assumed: 
             reader.find("iommu-entry-value", what, root, "STRTAB_BASE_CFG", expected="6, 8 or 10", found=f"{split}")
             split = SPLIT
         return form, min(bits, registers.get("IDR1", MAX_BITS) & 0x3F, MAX_BITS), split
-    if _looks_two_level(reader, root):
-        assumed.append("STRTAB_BASE_CFG is not given: two levels, split 8, 16-bit stream ids, by the looks of the table")
-        return TWO_LEVELS, LINUX_BITS, LINUX_SPLIT
+    found = _split_by_looks(reader, root)
+    if found is not None:
+        assumed.append(f"STRTAB_BASE_CFG is not given: two levels, split {found}, 16-bit stream ids, by the looks of the table")
+        return TWO_LEVELS, LINUX_BITS, found
     assumed.append("STRTAB_BASE_CFG is not given: a linear table of 16-bit stream ids, by the looks of the table")
     return LINEAR, LINUX_BITS, 0
 
 
-def _looks_two_level(reader: TableReader, root: int) -> bool:
-    """Whether the first words that are not zero could be pointers to tables that are there. A stream entry's first word could be one
-    too, but not its second.
+def _split_by_looks(reader: TableReader, root: int) -> int | None:
+    """The split, if the first words that are not zero could be pointers to tables that are there. A stream entry's first word could be one
+    too, but not its second. A whole second level says how large it is.
     """
     import numpy as np
 
     for _, view in reader.memory.read_present(root, 4096):
         words = np.frombuffer(view[: len(view) // 8 * 8], dtype="<u8")
+        spans = []
         for word in words[words != 0][:4].tolist():
             span, table = word & 0x1F, word & ((1 << 52) - 64)
             if not 0 < span <= 12 or word & 0x20 or not table or not reader.memory.contains(table, 64):
-                return False
-    return True
+                return None
+            spans.append(span - 1)
+        if spans:
+            return next((split for split in SPLITS if split == max(spans)), LINUX_SPLIT)
+    return LINUX_SPLIT
 
 
 def stream_tables(reader: TableReader, root: int, form: tuple[int, int, int]) -> Iterator[tuple[int, Entries]]:
