@@ -36,12 +36,13 @@ MEANS = {
     ("open", errno.EBUSY): "another agent has it open",
     ("open", errno.EIO): "the handover could not be taken over: see the kernel's log; only a reboot helps",
     ("open", errno.EACCES): "only root may open it",
-    ("any", errno.ENOTTY): "this kernel does not know the call",
+    ("any", errno.ENOTTY): "the descriptor is neither the device nor a session",
     ("any", errno.E2BIG): "this kernel knows a smaller form of the call",
     ("any", errno.EOPNOTSUPP): "the orchestrator is switched off",
     ("CREATE_SESSION", errno.EEXIST): "a session of this name exists",
     ("CREATE_SESSION", errno.EINVAL): "the name is empty or too long",
-    ("CREATE_SESSION", errno.ENOMEM): "there are too many sessions",
+    ("CREATE_SESSION", errno.ENOMEM): "there are too many sessions, or too little memory",
+    ("CREATE_SESSION", errno.ENOSPC): "there are too many sessions",
     ("RETRIEVE_SESSION", errno.ENOENT): "the old kernel handed over no session of this name",
     ("RETRIEVE_SESSION", errno.EINVAL): "it was retrieved before",
     ("SESSION_PRESERVE_FD", errno.EEXIST): "the token is in use",
@@ -52,6 +53,7 @@ MEANS = {
     ("SESSION_PRESERVE_FD", errno.EINVAL): "the session came from the old kernel",
     ("SESSION_RETRIEVE_FD", errno.ENOENT): "no file with this token",
     ("SESSION_RETRIEVE_FD", errno.EINVAL): "the session was created in this kernel",
+    ("SESSION_GET_NAME", errno.EINVAL): "this kernel does not know the call (7.2 does)",
     ("SESSION_FINISH", errno.EBUSY): "a file cannot finish yet",
     ("SESSION_FINISH", errno.EINVAL): "the session was created in this kernel",
 }
@@ -131,7 +133,7 @@ class SessionClient(Descriptor):
         self._call(uapi.FINISH, 0)
 
     def name(self) -> str:
-        """The session's name (7.2 and later; ENOTTY before)."""
+        """The session's name (7.2 and later; EINVAL before)."""
         raw = self._call(uapi.GET_NAME, 0, bytes(uapi.NAME_SIZE))[2]
         assert isinstance(raw, bytes)  # the form says so
         return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")

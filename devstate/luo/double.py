@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from devstate.luo.sessions import Luo, Session
 
+NUMBER = 0xFF
+"""Bits of a request that are the number of the call."""
+
 FIRST_FD = 1000
 """Far from those of the process, so that one is not taken for the other."""
 
@@ -73,11 +76,15 @@ class Double:
         """One ioctl."""
         if fd != self._device and fd not in self._sessions:
             raise refuse(errno.EBADF)
-        ioctl = self._calls.get(request)
-        if ioctl is None or (ioctl.on == "device") is not (fd == self._device):
-            raise refuse(errno.ENOTTY)
+        on = "device" if fd == self._device else "session"
+        numbers = [each.nr for each in self._calls.values() if each.on == on]
+        if not min(numbers) <= request & NUMBER <= max(numbers):  # before it looks at type and direction
+            raise refuse(errno.EINVAL)
         if len(buffer) < 4:
             raise refuse(errno.EFAULT)
+        ioctl = self._calls.get(request)
+        if ioctl is None:
+            raise refuse(errno.ENOTTY)
         size = int.from_bytes(buffer[:4], "little" if struct.pack("=H", 1)[0] else "big")
         if size < ioctl.size:
             raise refuse(errno.EINVAL)
@@ -93,7 +100,7 @@ class Double:
     def _on_device(self, ioctl: uapi.Ioctl, size: int, _fd: int, name: bytes) -> tuple[Any, ...]:
         assert self.luo is not None  # it is open
         if b"\0" not in name:
-            raise refuse(errno.EINVAL)
+            raise refuse(errno.EINVAL if ioctl is uapi.CREATE_SESSION else errno.ENOENT)
         text = name.split(b"\0")[0].decode("utf-8", "surrogateescape")
         session = self._reply(self.luo.create if ioctl is uapi.CREATE_SESSION else self.luo.retrieve, text)
         self._next += 1
@@ -103,7 +110,9 @@ class Double:
     def _on_session(self, session: Session, ioctl: uapi.Ioctl, size: int, second: int, third: Any = None) -> tuple[Any, ...]:
         if ioctl is uapi.PRESERVE_FD:
             if second not in self.files:
-                raise refuse(errno.EINVAL if session.incoming else errno.EBADF)
+                own = second in self._sessions or second == self._device  # files, too, but no handler takes them
+                missing = errno.ENOENT if own else errno.EBADF
+                raise refuse(errno.EINVAL if session.incoming else errno.EEXIST if third in session.tokens else missing)
             self._reply(session.preserve, third, self.files[second])
             return size, second, third
         if ioctl is uapi.RETRIEVE_FD:

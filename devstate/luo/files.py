@@ -142,6 +142,8 @@ class FileSet:
                 args.status = -error.errno
                 raise
             args.status = 1
+            found.key = self.handlers.key(found.handler, args.file, RETRIEVE)
+            self.taken.add(found.key)  # until it is finished, it cannot be preserved again
         return args.file
 
     def finish(self) -> None:
@@ -151,6 +153,7 @@ class FileSet:
                 raise LiveUpdateError(errno.EBUSY, f"{each.name} cannot finish yet")
         self.engine.run(FINISH, self.files)
         for each in self.files[::-1]:
+            self.taken.discard(each.key)
             for flb in each.handler.flbs:
                 flb.file_finished()
         self.files.clear()

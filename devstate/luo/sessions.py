@@ -3,7 +3,7 @@
 
 Outgoing sessions were created in this kernel, incoming ones come from the old one. What is refused, and how, is what the kernel answers::
 
-    create       name of 1 to 63 bytes (EINVAL), new (EEXIST), not too many (ENOMEM)
+    create       name of 1 to 63 bytes (EINVAL), new (EEXIST), not too many (ENOSPC)
     preserve     outgoing only (EINVAL)           close outgoing      all unpreserved
     retrieve     incoming (ENOENT), once (EINVAL) close incoming      finished; if it cannot be, it stays as it is
     retrieve fd, finish   incoming only (EINVAL)  reboot              all frozen, sessions in order; one error unfreezes all
@@ -46,9 +46,11 @@ class Limits:
 
     sessions: int = 10_000 * 51
     files: int = 10_000 * 63
+    full: int = errno.ENOSPC
+    """What one session too many is told; one file too many is always told ENOSPC."""
 
 
-OLDER = Limits(sessions=819, files=128)
+OLDER = Limits(sessions=819, files=128, full=errno.ENOMEM)
 
 
 @frozen
@@ -233,7 +235,7 @@ class Luo:
             if name in self.outgoing:
                 raise LiveUpdateError(errno.EEXIST, f"there is a session {name}")
             if len(self.outgoing) >= self.limits.sessions:
-                raise LiveUpdateError(errno.ENOMEM, f"{self.limits.sessions} sessions, and no more fit")
+                raise LiveUpdateError(self.limits.full, f"{self.limits.sessions} sessions, and no more fit")
             session = self.outgoing[name] = Session(self, name, incoming=False)
             return session
 

@@ -11,8 +11,9 @@
     0x42  session  SESSION_FINISH       size u32, reserved u32                                     8
     0x43  session  SESSION_GET_NAME     size u32, reserved u32, name u8[64] (out), since 7.2      72
 
-Type 0xBA, direction none. A struct that is larger than the kernel's must be zero behind it (E2BIG), one that is smaller is EINVAL, an
-unknown number ENOTTY. Source: include/uapi/linux/liveupdate.h, 6.19 to 7.3.
+Type 0xBA, direction none. A struct that is larger than the kernel's must be zero behind it (E2BIG), one that is smaller is EINVAL, as
+is a number that a descriptor of its kind does not have, whatever the type; a known number with another type or direction is ENOTTY.
+Source: include/uapi/linux/liveupdate.h, 6.19 to 7.3.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from devstate.errors import LiveUpdateError
 from devstate.luo.files import SerializedFile
-from devstate.luo.sessions import Limits, Luo, Serialized, SerializedFlb, SerializedSession
+from devstate.luo.sessions import OLDER, Limits, Luo, Serialized, SerializedFlb, SerializedSession
 from tests.luo.drivers import MemoryHandler, Shared
 
 Log = list[tuple[str, str]]
@@ -100,7 +100,8 @@ def test_limits() -> None:
     machine = Machine(limits=Limits(sessions=2, files=2))
     first = machine.luo.create("a")
     assert [0, 0, errno.ENOSPC] == [number_of(first.preserve, token, f"memfd {token}") for token in range(3)]
-    assert [0, errno.ENOMEM] == [number_of(machine.luo.create, name) for name in "bc"]
+    assert [0, errno.ENOSPC] == [number_of(machine.luo.create, name) for name in "bc"]
+    assert errno.ENOMEM == OLDER.full
 
 
 def test_closing_an_outgoing_session_unpreserves_newest_first() -> None:
