@@ -107,3 +107,17 @@ def test_scenarios_that_cannot_be(tmp_path: Path) -> None:
             read_scenario(str(path))
     path.write_text(f'iommu = "smmuv3"\n{many}')
     assert "smmuv3" == read_scenario(str(path)).iommu
+
+
+def test_what_a_live_byte_excuses() -> None:
+    """Harm that a device does, when the new kernel refuses; nothing else, and never when it goes on."""
+    fault, scenario = Fault("live", 0, "entry", "", 1), machine("amd")
+    for ended, wrong, right in (
+        ("refused", ("device 0: 3 writes were stopped", "guest memory changed outside of DMA: 1 bytes"), True),
+        ("refused", ("the device process ended with status 1",), False),
+        ("updated", ("device 0: 3 writes were stopped",), False),
+        ("updated", (), True),
+        ("kept", (), False),
+    ):
+        result = Result(scenario, ended, (), (), wrong, 0, 0)
+        assert right == Tried(fault, ends_of(fault, scenario), result).right
