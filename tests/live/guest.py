@@ -7,20 +7,24 @@ Everything that it learns goes, a JSON line each, to ``old.jsonl`` or ``new.json
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from devstate.errors import LiveUpdateError
-from devstate.luo.client import Client
+from devstate.luo.client import Client, SystemCalls
+from tests.live.calls import Run, after, before
 
 KEXEC_FILE_LOAD = 320
 KEXEC_FILE_NO_INITRAMFS = 4
 REBOOT = 169
+MFD_NOEXEC_SEAL = 8
 MAGIC, MAGIC2, CMD_KEXEC, CMD_POWER_OFF = 0xFEE1DEAD, 672274793, 0x45584543, 0x4321FEDC
 """Numbers of the x86-64 system calls, and of reboot(2)."""
 
@@ -88,6 +92,54 @@ def memfd(content: bytes) -> int:
     return fd
 
 
+class Files:
+    """Makes descriptors of this process."""
+
+    def make(self, kind: str) -> int:
+        """A file of a kind of ``calls.KINDS``."""
+        if kind in ("memfd", "empty", "hole", "sealed", "noexec", "huge"):
+            return made_memfd(kind)
+        if kind in ("unlinked", "linked"):
+            fd = os.open(f"/tmp/{kind}", os.O_RDWR | os.O_CREAT)
+            os.write(fd, kind.encode())
+            if kind == "unlinked":
+                os.unlink(f"/tmp/{kind}")
+            return fd
+        simple = {
+            "null": lambda: os.open("/dev/null", os.O_RDWR),
+            "pipe": lambda: os.pipe()[0],
+            "socket": lambda: socket.socket(socket.AF_UNIX).detach(),
+            "directory": lambda: os.open("/tmp", os.O_RDONLY),
+            "event": lambda: os.eventfd(0),
+            "path": lambda: os.open(f"/proc/self/fd/{made_memfd('memfd')}", os.O_PATH),
+        }
+        return simple[kind]()
+
+    def again(self, fd: int) -> int:
+        """Another descriptor of a file, which only reads."""
+        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+
+
+def made_memfd(kind: str) -> int:
+    """A memfd that is sealed, empty, or whatever its kind says."""
+    fd = os.memfd_create(kind, os.MFD_ALLOW_SEALING | {"huge": os.MFD_HUGETLB, "noexec": MFD_NOEXEC_SEAL}.get(kind, 0))
+    if kind == "hole":
+        os.ftruncate(fd, 1 << 20)
+    elif kind != "empty" and kind != "huge":
+        os.write(fd, kind.encode())
+    if kind == "sealed":
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    return fd
+
+
+class RawCalls(SystemCalls):
+    """The system calls of this machine; an empty buffer is no address."""
+
+    def ioctl(self, fd: int, request: int, buffer: bytearray) -> int:
+        """Call it."""
+        return super().ioctl(fd, request, buffer) if buffer else int(fcntl.ioctl(fd, request, 0))
+
+
 def wait_for(sign: Path) -> None:
     """Until somebody makes a file."""
     while not sign.exists():
@@ -114,6 +166,10 @@ def old(notes: Notes) -> None:
         os.set_inheritable(sessions["vm-beta"].fd, True)
         beta = sessions["vm-beta"].fd
         notes.devstate("names", "luo", "names", str(beta), keep=(beta,))
+    run = Run(RawCalls(), Files())  # its sessions stay open until the jump
+    before(run)
+    run.calls.close(run.device)
+    notes.write("answers", run.answers)
     notes.devstate("capture", "capture", "-o", str(notes.shared / "out.core.zst"))
     notes.devstate("capture preserved", "capture", "--preserved", "-o", str(notes.shared / "out-preserved.core.zst"))
     sign = notes.shared / "preserved"
@@ -149,6 +205,9 @@ def new(notes: Notes) -> None:
             session.finish()
             session.close()
     notes.devstate("finish", "luo", "finish", "by-verb")
+    run = Run(RawCalls(), Files())
+    after(run)
+    notes.write("answers", run.answers)
     call(REBOOT, MAGIC, MAGIC2, CMD_POWER_OFF, 0)
 
 

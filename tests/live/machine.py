@@ -8,30 +8,46 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 STARTS = 30.0
 """Seconds within which QEMU answers."""
 
+LINE = "console=ttyS0 kho=on liveupdate=on nokaslr panic=-1"
+"""What every kernel is told."""
+
+WRITE = 1024
+"""Bytes of one packet that writes."""
+
+
+def host_root(shared: Path) -> tuple[str, ...]:
+    """Arguments for a machine whose root is that of the host, read-only; the guest may write to ``shared``."""
+    init = Path(__file__).with_name("init.sh").resolve()
+    return (
+        "-append", f"{LINE} root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L ro init={init}",
+        "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+        "-virtfs", f"local,path={shared},mount_tag=shared,security_model=none",
+    )  # fmt: skip
+
 
 class Machine:
-    """QEMU; ``shared`` is the directory that the guest may write to."""
+    """QEMU. ``place`` is a directory for its sockets and its console, ``arguments`` say what it boots from."""
 
-    def __init__(self, kernel: Path, shared: Path, *, memory: str = "1G", accelerator: str = "tcg", extra: tuple[str, ...] = ()) -> None:
-        self.shared = shared
-        init = Path(__file__).with_name("init.sh").resolve()
-        root = "root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L ro"
-        line = f"console=ttyS0 {root} init={init} kho=on liveupdate=on nokaslr panic=-1"
+    def __init__(self, kernel: Path, place: Path, *arguments: str, memory: str = "1G", processors: int = 2) -> None:
+        self.place = place
+        for name in ("gdb", "qmp", "serial"):
+            (place / name).unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "q35", "-accel", accelerator, "-cpu", "max", "-m", memory, "-smp", "2",
-             "-display", "none", "-no-reboot", "-kernel", kernel, "-append", line, "-serial", f"file:{shared / 'console'}",
-             "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
-             "-virtfs", f"local,path={shared},mount_tag=shared,security_model=none",
-             "-gdb", f"unix:{shared / 'gdb'},server=on,wait=off", "-qmp", f"unix:{shared / 'qmp'},server=on,wait=off", *extra],
+            ["qemu-system-x86_64",
+             "-M", "q35,sata=off,i8042=off", "-nodefaults", "-accel", "tcg", "-cpu", "max", "-m", memory, "-smp", str(processors),
+             "-display", "none", "-no-reboot", "-kernel", kernel, "-serial", "chardev:serial",
+             "-chardev", f"socket,id=serial,path={place / 'serial'},server=on,wait=off,logfile={place / 'console'}",
+             "-gdb", f"unix:{place / 'gdb'},server=on,wait=off", "-qmp", f"unix:{place / 'qmp'},server=on,wait=off", *arguments],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self.gdb: socket.socket | None = None
-        self.qmp = connect(shared / "qmp").makefile("rw")
+        self.qmp = connect(place / "qmp").makefile("rw")
         self.qmp.readline()
         self.command("qmp_capabilities")
 
@@ -58,16 +74,38 @@ class Machine:
             found += re.findall(rb"\$([^#]*)#..", received)  # what stopped it may be said in between
         self.gdb.sendall(b"+")
 
-    def stop_at(self, address: int) -> None:
-        """Run on until some processor comes to an instruction, and stop there."""
-        self.gdb = connect(self.shared / "gdb")  # and QEMU stops
+    def attach(self) -> None:
+        """Begin to debug it; QEMU stops it."""
+        self.gdb = connect(self.place / "gdb")
+
+    def stop_at(self, address: int, go: Callable[[], object]) -> None:
+        """Run on until some processor comes to an instruction, and stop there. ``go`` is what lets the guest get there."""
+        self.attach()
         self.expect(f"Z1,{address:x},1", "OK")
+        go()
         self.expect("c", "T05")
         self.expect(f"z1,{address:x},1", "OK")
+
+    def type(self, text: str) -> None:
+        """Say something on its serial line."""
+        with connect(self.place / "serial") as line:
+            line.sendall(text.encode())
 
     def go_on(self) -> None:
         """Let it run, and let go of it."""
         self.expect("D", "OK")
+
+    def write(self, pa: int, data: bytes) -> None:
+        """Change its physical memory, while it stands."""
+        self.expect("Qqemu.PhyMemMode:1", "OK")
+        for at in range(0, len(data), WRITE):
+            some = data[at : at + WRITE]
+            self.expect(f"M{pa + at:x},{len(some):x}:{some.hex()}", "OK")
+        self.expect("Qqemu.PhyMemMode:0", "OK")
+
+    def monitor(self, line: str) -> str:
+        """A command of the human monitor, for what QMP has none."""
+        return str(self.command("human-monitor-command", **{"command-line": line}))
 
     def dump(self, to: Path) -> None:
         """All of its memory, as an ELF core with physical addresses."""

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.live.machine import Machine
+from tests.live.machine import Machine, host_root
 
 BOOTS = 300.0
 """Seconds for a boot and all that the guest does, also without KVM."""
@@ -31,7 +31,7 @@ def update(kernel: Path, following: Path, shared: Path) -> None:
     """Boot, jump, and wait for the end. The core of the instant of the jump is ``jump.elf``."""
     shutil.copy(following, shared / "kernel")
     (shared / "place").write_text(f"{Path.cwd()} {sys.executable}\n")
-    machine = Machine(kernel, shared)
+    machine = Machine(kernel, shared, *host_root(shared))
     try:
         end = time.monotonic() + BOOTS
         while "machine_kexec" not in facts(shared / "old.jsonl"):
@@ -40,8 +40,7 @@ def update(kernel: Path, following: Path, shared: Path) -> None:
             time.sleep(0.2)
         address = facts(shared / "old.jsonl")["machine_kexec"]
         assert isinstance(address, int)
-        (shared / "go").touch()
-        machine.stop_at(address)
+        machine.stop_at(address, (shared / "go").touch)
         machine.dump(shared / "jump.elf")
         machine.go_on()
         machine.wait(BOOTS)
