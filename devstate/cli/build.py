@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     spec = given.spec
     try:
         arena = Arena(*given.arena, page_size=spec.page_size, byteorder=spec.byte_order)
-        built = build(spec, arena, registry)
+        built = build(spec, arena, given.registry)
     except EncodeError as error:
         raise given.located(error) from None
     save(built, args.output, spec.forms.release, force=args.force)

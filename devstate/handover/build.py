@@ -135,17 +135,18 @@ def _blobs(links: Links) -> dict[str, bytes]:
         layout = links.registry.layout(links.registry.found_by(f"KHO subtree {METADATA}")[0], links.environment)
         version = layout.version[1] if layout.version is not None else 1
         blobs[METADATA] = encode(layout, {"version": version, "previous_release": release, "kexec_count": spec.kexec_count})
-    if spec.parts or spec.guests:
+    if spec.parts or spec.guests or spec.devices:
         blobs[STATE] = _state(links)
     return {name: blobs[name] for name in dict.fromkeys([*(each for each in spec.subtree_order if each in blobs), *blobs])}
 
 
 def _state(links: Links) -> bytes:
+    from devstate.handover.build_devices import device_parts
     from devstate.handover.build_guests import guest_parts
     from devstate.handover.build_state import build_state
 
     guests = [part for guest in links.spec.guests for part in guest_parts(links, guest)]
-    return build_state(links, (*links.spec.parts, *guests))
+    return build_state(links, (*links.spec.parts, *guests, *device_parts(links, links.spec.devices)))
 
 
 def _memblock(links: Links) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from devstate.codec.encode import encode, encode_array
 from devstate.errors import EncodeError
-from devstate.layout.model import StructType
+from devstate.layout.model import IntType, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from devstate.handover.build_room import Room
     from devstate.handover.spec import Spec
-    from devstate.layout.model import Environment, Layout, TargetLayout
+    from devstate.layout.model import ByteOrder, Environment, Layout, TargetLayout
     from devstate.layout.registry import Registry
 
 BLOCK_HEADER = "kho_block_header_ser"
@@ -59,8 +59,11 @@ class Links:
         struct = target.element.struct if isinstance(target.element, StructType) else None
         if target.kind == "blocks":
             return self.chain(layout, struct, records, place)
+        if target.kind == "one":
+            return self.room.put(f"{place}/0", encode(layout, records[0], struct))
         if target.kind == "contiguous":
-            data = encode_array(layout, struct, records)
+            kind = target.element
+            data = self.numbers(kind, records) if isinstance(kind, IntType) else encode_array(layout, struct, records)
             self.fits(len(data), target.size or len(data), place)
             return self.room.put(f"{place}/0", data, target.size) if records else 0
         if target.kind == "counted":
@@ -70,6 +73,14 @@ class Links:
             self.fits(len(data), target.size or len(data), place)
             return self.room.put(f"{place}/0", data, target.size)
         raise EncodeError(f"a link of the kind {target.kind} cannot be built", path=place)
+
+    def numbers(self, kind: IntType, values: Sequence[Any]) -> bytes:
+        """Integers one behind the other, in the byte order of their type."""
+        order: ByteOrder = self.order if kind.order == "native" else "big" if kind.order == "big" else "little"
+        try:
+            return b"".join(each.to_bytes(kind.size, order, signed=kind.signed) for each in values)
+        except OverflowError:
+            raise EncodeError("a number that does not fit", expected=f"{kind.size} bytes", found=max(values)) from None
 
     def fits(self, size: int, most: int, place: str) -> None:
         """EncodeError when an area is too small."""

@@ -44,11 +44,17 @@ def check_spec(spec: Spec) -> None:
             raise EncodeError("a region is whole pages", path=f"regions[{at}].size", expected=expected, found=region.size)
         if len(region.content) > region.size:
             raise EncodeError("the content is longer than the region", path=f"regions[{at}].size", found=region.size)
-    taken = [*CLIENTS, *(["devstate"] if spec.parts or spec.guests else [])]
+    taken = [*CLIENTS, *(["devstate"] if spec.parts or spec.guests or spec.devices else [])]
     _unique([*taken, *(each.name for each in spec.subtrees)], "subtrees[{}].name", "two clients have this name", -len(taken))
     _unique([each.name for each in spec.guests], "guests[{}].name", "two guests have this name")
     for at, guest in enumerate(spec.guests):
         _name(guest.name, f"guests[{at}].name")
+    for at, device in enumerate(spec.devices):
+        _name(device.machine, f"devices[{at}].machine")
+        if not device.path or not all(device.path.split("/")):
+            raise EncodeError("a device has a path of names with / between them", path=f"devices[{at}].path", found=repr(device.path))
+    _unique([(each.machine, each.path) for each in spec.devices], "devices[{}].path", "two devices have this path")
+    _unique([each.path for each in spec.parts], "parts[{}].path", "two parts have this path")
     for at, subtree in enumerate(spec.subtrees):
         _name(subtree.name, f"subtrees[{at}].name")
         _order(subtree.order or 0, f"subtrees[{at}].order")

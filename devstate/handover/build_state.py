@@ -12,11 +12,13 @@ their own.
 from __future__ import annotations
 
 from devstate.codec.encode import encode, encode_array
+from devstate.codec.tagged import encode_tagged
 from devstate.errors import EncodeError
 from devstate.fdt.model import Fdt, Node
 from devstate.fdt.rules import MAX_SIZE
 from devstate.fdt.writer import SEQUENTIAL, write
 from devstate.handover.build_links import text
+from devstate.handover.build_parts import linked_records
 from devstate.handover.state import DEPTH_MAX, FOUND_BY, LAYOUTS
 from devstate.layout.baseline import fingerprint
 from devstate.layout.plain import to_plain
@@ -58,10 +60,13 @@ class Tree:
             return
         layout = self.links.registry.layout(part.format, self.links.environment)
         try:
-            if part.many:
-                data = encode_array(layout, part.struct, part.records)
+            records = linked_records(self.links, layout, part)
+            if layout.encoding == "tagged":
+                data = encode_tagged(layout, records[0])
+            elif part.many:
+                data = encode_array(layout, part.struct, records)
             else:
-                (record,) = part.records
+                (record,) = records
                 data = encode(layout, record, part.struct)
         except EncodeError as error:
             raise error.at(path=part.path) from None

@@ -10,6 +10,7 @@ is room::
     scratch, entry                       the scratch array; the setup_data node or devicetree that leads to the root
     subtree/NAME                         the blob of a client
     devstate/PATH                        a part of the subtree devstate that stands in memory of its own
+    devstate/PATH/FIELD/N                what a field of its record leads to: area 0, block N of a chain
     memblock/NAME                        a reserve_mem region
     luo/ser                              luo_ser, in the form that keeps it beside a devicetree
     luo/session/N, luo/flb/N             block (or area) N of sessions, and the area of FLBs
@@ -117,10 +118,25 @@ class SubtreeSpec:
 
 
 @frozen
+class LinkSpec:
+    """What a link of a record leads to. ``field`` are names and indexes from the record on (its number first, where it is one of many).
+    ``records`` of the link's struct (or numbers) are put into memory, with ``links`` of their own; None stands for the address of
+    ``place`` and ``offset`` bytes more.
+    """
+
+    field: tuple[str | int, ...]
+    records: tuple[Any, ...] | None
+    links: tuple[LinkSpec, ...] = ()
+    place: str = ""
+    offset: int = 0
+
+
+@frozen
 class PartSpec:
     """A part of the subtree ``devstate``: ``path`` is SUBSYSTEM/OBJECT[/PART], ``records`` (mappings of fields to values, one unless
     ``many``) are of the schema ``format``, its root or ``struct``. ``place`` is state, section or memory; None: as fits its size.
-    ``raw``: bytes of a format that is no array of records, in place of these; a reader knows it by ``format`` alone.
+    ``raw``: bytes of a format that is no array of records, in place of these; a reader knows it by ``format`` alone. ``links`` are what
+    fields of the records lead to. Of a format whose encoding is tagged, the one record is a map.
     """
 
     path: str
@@ -130,6 +146,23 @@ class PartSpec:
     many: bool = False
     place: str | None = None
     raw: bytes | None = None
+    links: tuple[LinkSpec, ...] = ()
+
+
+@frozen
+class DeviceSpec:
+    """A device of ``machine`` that came along, at ``path`` below the root. ``driver`` is the compatible of what its driver ``left``.
+
+    ``flags`` are the words requested, preserved, reclaimed; ``phase`` is normal, prepared, frozen or updated.
+    """
+
+    path: str
+    bus: str = "pci"
+    driver: str = ""
+    left: PartSpec | None = None
+    flags: tuple[str, ...] = ("preserved",)
+    phase: str = "frozen"
+    machine: str = "machine"
 
 
 @frozen
@@ -172,9 +205,9 @@ class Spec:
 
     ``subtree_order`` names clients that come first in the root, in this order. ``per_block`` and ``per_list`` are the most entries in a
     block of a chain and in a page of a page list (None: what fits), ``list_order`` is the order of the blocks of folio arrays.
-    ``preserved`` are blocks that are preserved beside what is built. ``parts`` and ``guests`` make the subtree ``devstate``. ``renamed``
-    takes kernel 7.4's name for scratch in the entry. ``hollow``: contents (folios at given addresses, pinned regions) get no bytes; whoever
-    has them puts them there (``Arena.back``).
+    ``preserved`` are blocks that are preserved beside what is built. ``parts``, ``guests`` and ``devices`` make the subtree ``devstate``.
+    ``renamed`` takes kernel 7.4's name for scratch in the entry. ``hollow``: contents (folios at given addresses, pinned regions) get no
+    bytes; whoever has them puts them there (``Arena.back``).
     """
 
     forms: Forms
@@ -196,6 +229,7 @@ class Spec:
     preserved: tuple[Run, ...] = ()
     parts: tuple[PartSpec, ...] = ()
     guests: tuple[GuestSpec, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
     pins: Mapping[str, int] = NO_PINS
     hollow: bool = False
 

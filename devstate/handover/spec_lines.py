@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Where something stands in a spec: the path of a place that was built, and the line of a path in TOML.
+"""Where something stands in a spec: the path of a place that was built, and the line of a path in TOML or JSON.
 
-Lines are found by the headers of tables (``[[sessions.files]]``) and the keys below them; what is written inline has that of its header.
+In TOML lines are found by the headers of tables (``[[sessions.files]]``) and the keys below them; what is written inline has that of its
+header. In JSON every value has its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from devstate.handover.spec import Spec
 
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_][\w.]*)\s*\]")
+_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]""")
 
 
@@ -30,17 +32,62 @@ def path_of(spec: Spec, place: str) -> str:
         names = [each.name for each in rows]
         if parts[0] == first and parts[-1] in names:
             return f"{key}[{names.index(parts[-1])}]"
-    return place
+    return _of_state(spec, parts[1:] if parts[0] == "devstate" else parts) or place
+
+
+def _of_state(spec: Spec, parts: list[str]) -> str | None:
+    """The path of a part of the subtree devstate, however it was declared."""
+    for at, each in enumerate(spec.parts):
+        names = each.path.split("/")
+        if parts[: len(names)] == names:
+            return f"parts[{at}]"
+    if len(parts) > 2 and parts[0] == "devices" and parts[2].startswith("driver-"):
+        mine = [at for at, each in enumerate(spec.devices) if each.machine == parts[1]]
+        number = parts[2].removeprefix("driver-")
+        return f"devices[{mine[int(number)]}]" if number.isdecimal() and int(number) < len(mine) else None
+    names = [each.name for each in spec.guests]
+    return f"guests[{names.index(parts[1])}]" if len(parts) > 1 and parts[0] == "memory" and parts[1] in names else None
 
 
 def line_of(text: str, path: str) -> int | None:
-    """The line (from 1) of a path in TOML: that of its key, else of what it would be in; None when that is not there either."""
+    """The line (from 1) of a path: that of its key, else of what it would be in; None when that is not there either. JSON begins with a
+    brace.
+    """
+    lines = _json_lines(text) if text.lstrip()[:1] == "{" else None
     while path:
-        found = _line(text, path)
+        found = _line(text, path) if lines is None else lines.get(path)
         if found is not None:
             return found
-        path = path.rpartition(".")[0]
+        path = path[: max(path.rfind("."), path.rfind("[") if path.endswith("]") else -1, 0)]
     return None
+
+
+def _json_lines(text: str) -> dict[str, int]:
+    """The line of each value of a JSON text, by its path. The text was parsed already, so it is well formed."""
+    found: dict[str, int] = {}
+    stack: list[list[str | int]] = []  # [path of the table or list, key or index of the value that comes]
+    line, last = 1, 0
+    key: str | None = None
+    for token in _JSON.finditer(text):
+        line, last = line + text.count("\n", last, token.start()), token.start()
+        word = token[0]
+        if word in ("}", "]"):
+            stack.pop()
+        elif word == ",":
+            if isinstance(stack[-1][1], int):
+                stack[-1][1] += 1
+        elif word[0] == '"' and stack and isinstance(stack[-1][1], str) and key is None:
+            key = word[1:-1]
+        elif word != ":":
+            path = ""
+            if stack:
+                above, at = stack[-1]
+                path = f"{above}[{at}]" if isinstance(at, int) else f"{above}.{key}".lstrip(".")
+            found.setdefault(path, line)
+            key = None
+            if word in ("{", "["):
+                stack.append([path, 0 if word == "[" else ""])
+    return found
 
 
 def _line(text: str, path: str) -> int | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 
-from devstate.errors import DecodeError, EncodeError, LocatedError, UsageError
+from devstate.errors import DecodeError, DevstateError, EncodeError, LocatedError, UsageError
 from devstate.frozen import frozen
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of, is_renamed
 from devstate.handover.spec_lines import line_of, path_of
-from devstate.handover.spec_state import GUEST, PART, guest, part
+from devstate.handover.spec_state import DEVICE, GUEST, PART, device, guest, part
 from devstate.handover.spec_values import a_list, a_row, a_table, known, need, number, text
 from devstate.layout.model import PAGE_SIZES, Environment
 from devstate.memory.arena import BASE, SIZE
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from devstate.handover.spec import PartSpec
+    from devstate.handover.spec import DeviceSpec, PartSpec
+    from devstate.layout.model import ByteOrder
     from devstate.layout.registry import Registry
 
 SPEC_MAX = 16 << 20
@@ -33,10 +34,10 @@ ARENA_MAX = 1 << 36
 
 TOP = {
     "kernel", "forms", "page_size", "byte_order", "arena", "scratch", "liveupdate_num", "kexec_count", "per_block", "per_list",
-    "list_order", "entry", "sessions", "flbs", "regions", "subtrees", "subtree_order", "parts", "guests", "pins",
+    "list_order", "entry", "sessions", "flbs", "regions", "subtrees", "subtree_order", "parts", "devices", "guests", "pins", "schemas",
 }  # fmt: skip
 NUMBERS = ("page_size", "liveupdate_num", "kexec_count", "per_block", "per_list", "list_order")
-CONTENT = {"pattern", "hex", "path"}
+CONTENT = {"pattern", "hex", "path", "words"}
 FILE = {"token", "size", "pos", "seals", "order", "handler", "data", *CONTENT}
 KEYS = {
     "sessions": {"name", "files"},
@@ -45,6 +46,7 @@ KEYS = {
     "subtrees": {"name", "order", "size", *CONTENT},
     "scratch": {"start", "size"},
     "parts": PART,
+    "devices": DEVICE,
     "guests": GUEST,
     "arena": {"base", "size"},
     "forms": {"kho", "luo", "memfd", "release"},
@@ -57,12 +59,15 @@ SEALS = ("SEAL", "SHRINK", "GROW", "WRITE", "FUTURE_WRITE", "EXEC")
 
 @frozen
 class SpecFile:
-    """A spec with where it came from: ``arena`` is (base, bytes), ``text`` the TOML that errors are looked up in, None for JSON."""
+    """A spec with where it came from: ``arena`` is (base, bytes), ``text`` what errors are looked up in.
+    ``registry`` has the schemas that it names.
+    """
 
     spec: Spec
     arena: tuple[int, int]
     source: str
-    text: str | None
+    text: str
+    registry: Registry
 
     def located(self, error: LocatedError) -> LocatedError:
         """An error of building, with the path and line of what is at fault in the spec."""
@@ -77,13 +82,31 @@ def read_spec(data: bytes, source: str, registry: Registry, *, folder: str = "."
     """
     plain, text = _parsed(data, source)
     try:
+        registry = with_schemas(registry, plain, folder)
         reader = _Reader(plain, registry, folder)
-        return SpecFile(reader.spec(), reader.arena, source, text)
+        return SpecFile(reader.spec(), reader.arena, source, text, registry)
     except EncodeError as error:
         raise _located(error, error.path or "", source, text) from None
 
 
-def _parsed(data: bytes, source: str) -> tuple[dict[str, Any], str | None]:
+def with_schemas(registry: Registry, plain: Mapping[str, Any], folder: str) -> Registry:
+    """The registry with the schema files and packages that the spec names. EncodeError for one that cannot be loaded."""
+    names = a_list(plain, "schemas", "")
+    if not names:
+        return registry
+    from devstate.layout.compiling import add_user_schemas
+
+    registry = registry.copy()
+    for at, each in enumerate(names):
+        path = os.path.join(folder, text(each, f"schemas[{at}]"))
+        try:
+            add_user_schemas(registry, path)
+        except DevstateError as error:
+            raise EncodeError(f"the schemas cannot be loaded: {error}", path=f"schemas[{at}]") from None
+    return registry
+
+
+def _parsed(data: bytes, source: str) -> tuple[dict[str, Any], str]:
     if len(data) > SPEC_MAX:
         raise DecodeError("the spec is too large", source=source, expected=f"at most {SPEC_MAX} bytes", found=len(data))
     is_json = data.lstrip()[:1] == b"{"
@@ -92,7 +115,7 @@ def _parsed(data: bytes, source: str) -> tuple[dict[str, Any], str | None]:
         if is_json:
             import json
 
-            return json.loads(text), None
+            return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number), text
         import tomllib
 
         return tomllib.loads(text), text
@@ -101,8 +124,20 @@ def _parsed(data: bytes, source: str) -> tuple[dict[str, Any], str | None]:
         raise DecodeError(f"not {'JSON' if is_json else 'TOML'}: {reason}", source=source) from error
 
 
-def _located(error: LocatedError, path: str, source: str, text: str | None) -> LocatedError:
-    line = line_of(text, path) if text is not None and path else None
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return made
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _located(error: LocatedError, path: str, source: str, text: str) -> LocatedError:
+    line = line_of(text, path) if path else None
     error.path = path or None
     return error.at(source=source if line is None else f"{source}:{line}")
 
@@ -136,6 +171,7 @@ class _Reader:
             subtrees=self.rows("subtrees", self.subtree),
             scratch=self.rows("scratch", _area),
             parts=self.rows("parts", self.part),
+            devices=self.rows("devices", self.device),
             guests=self.rows("guests", guest),
             subtree_order=tuple(text(each, "subtree_order") for each in a_list(plain, "subtree_order", "")),
             pins={place: number(pa, f"pins.{place}") for place, pa in a_table(plain, "pins", None).items()},
@@ -194,25 +230,52 @@ class _Reader:
         return SubtreeSpec(text(need(row, "name", path), f"{path}.name"), content.ljust(size, b"\0"), order)
 
     def part(self, row: Mapping[str, Any], path: str) -> PartSpec:
+        return part(row, path, self.registry, self.environment(), self.bytes_of)
+
+    def device(self, row: Mapping[str, Any], path: str) -> DeviceSpec:
+        return device(row, path, self.registry, self.environment(), self.bytes_of)
+
+    def bytes_of(self, row: Mapping[str, Any], path: str) -> bytes:
+        """Bytes that are given as a table of their own."""
+        known(row, {"size", *CONTENT}, path)
+        content, size = self.content(row, path)
+        return content.ljust(size, b"\0")
+
+    def environment(self) -> Environment:
         size = number(self.plain.get("page_size", 4096), "page_size")
         size = size if size in PAGE_SIZES else PAGE_SIZES[0]  # check_spec() looks
-        environment = Environment(size, "big") if self.plain.get("byte_order") == "big" else Environment(size)
-        return part(row, path, self.registry, environment)
+        return Environment(size, "big") if self.plain.get("byte_order") == "big" else Environment(size)
 
     def content(self, row: Mapping[str, Any], path: str) -> tuple[bytes, int]:
         """(bytes, size): a pattern fills the size, a file is cut at it, what is missing is zeros. Without a size it is the content's."""
         kinds = sorted(CONTENT & row.keys())
         if len(kinds) > 1:
             raise EncodeError("a content is told in one way", path=f"{path}.{kinds[1]}", found=" and ".join(kinds))
-        unit = self.load(text(row["path"], f"{path}.path"), f"{path}.path") if kinds == ["path"] else _unit(row, kinds, path)
+        if kinds == ["path"]:
+            unit = self.load(text(row["path"], f"{path}.path"), f"{path}.path")
+        else:
+            unit = self.words(row["words"], f"{path}.words") if kinds == ["words"] else _unit(row, kinds, path)
         size = number(row["size"], f"{path}.size") if "size" in row else len(unit)
         if size > self.left:
             expected = f"at most {self.left:#x} bytes more"
             raise EncodeError("contents are larger than the arena", path=f"{path}.size", expected=expected, found=f"{size:#x}")
         self.left -= size
-        if unit and kinds != ["path"]:
+        if unit and kinds[0] in ("pattern", "hex"):
             unit *= -(-size // len(unit))
         return unit[:size], size
+
+    def words(self, given: object, path: str) -> bytes:
+        """64-bit words by their offsets, zeros between them."""
+        words = {number(at, path): number(word, f"{path}.{at}") for at, word in a_row(given, None, path).items()}
+        end = max(words, default=-8) + 8
+        if end > self.left or any(at % 8 for at in words):
+            expected = f"multiples of 8 below {self.left:#x}"
+            raise EncodeError("not offsets of words", path=path, expected=expected, found=", ".join(map(hex, sorted(words)[-4:])))
+        made = bytearray(end)
+        order: ByteOrder = "big" if self.plain.get("byte_order") == "big" else "little"
+        for at, word in words.items():
+            made[at : at + 8] = word.to_bytes(8, order)
+        return bytes(made)
 
     def load(self, name: str, path: str) -> bytes:
         try:

@@ -34,6 +34,13 @@ def text(value: object, path: str) -> str:
     return value
 
 
+def truth(value: object, path: str) -> bool:
+    """True or false. EncodeError for anything else."""
+    if not isinstance(value, bool):
+        raise EncodeError("neither true nor false", path=path, found=repr(value)[:60])
+    return value
+
+
 def known(row: Mapping[str, Any], keys: set[str] | None, path: str) -> None:
     """EncodeError for a key that is not one of ``keys`` (None: any)."""
     unknown = next((key for key in row if keys is not None and key not in keys), None)

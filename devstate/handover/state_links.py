@@ -37,6 +37,9 @@ ROWS_MAX = 1 << 16
 DEPTH_MAX = 4
 """Links behind links."""
 
+ELSEWHERE = "devstate iommu"
+"""Where layouts are found whose links are judged by the tables of their unit: some are addresses of a guest."""
+
 
 @frozen
 class Linked:
@@ -58,6 +61,20 @@ def leads(layout: Layout, struct: str) -> list[tuple[str, int, FieldLayout]]:
             if isinstance(field.type, StructType):
                 pending.append((field.type.struct, f"{prefix}{field.name}.", base + field.offset))
             elif field.target is not None and field.width is None and _follows(layout, field.target):
+                found.append((prefix + field.name, base + field.offset, field))
+    return found
+
+
+def opaque(layout: Layout, struct: str) -> list[tuple[str, int, FieldLayout]]:
+    """The same of links to memory of which no more is said than that it is there."""
+    if layout.found_by == ELSEWHERE:
+        return []
+    pending, found = [(struct, "", 0)], []
+    for name, prefix, base in pending:
+        for field in layout.struct(name).fields:
+            if isinstance(field.type, StructType):
+                pending.append((field.type.struct, f"{prefix}{field.name}.", base + field.offset))
+            elif field.target is not None and field.target.kind == "opaque" and field.width is None and isinstance(field.type, IntType):
                 found.append((prefix + field.name, base + field.offset, field))
     return found
 
@@ -84,7 +101,7 @@ def follow_links(follow: Follow, part: Part) -> tuple[Linked, ...]:
     if part.layout is None or part.data is None or part.layout.encoding != "packed":
         return ()
     struct = plan_of(part.layout, part.struct).struct.name
-    if not leads(part.layout, struct):
+    if not leads(part.layout, struct) and not opaque(part.layout, struct):
         return ()
     first = len(follow.handover.problems)
     try:
@@ -97,7 +114,7 @@ def follow_links(follow: Follow, part: Part) -> tuple[Linked, ...]:
     rows = [(path, base + at * size, record) for at, (path, record) in enumerate(zip(paths, records, strict=True))]
     found = tuple(_Links(follow, part.layout).all(struct, rows))
     problems = follow.handover.problems
-    problems[first:] = [replace(each, code="state-link") for each in problems[first:]]
+    problems[first:] = [each if each.code == "state-memory" else replace(each, code="state-link") for each in problems[first:]]
     return found
 
 
@@ -113,6 +130,7 @@ class _Links:
         for _ in range(DEPTH_MAX):
             below: list[tuple[str, list[tuple[str, int, Record]]]] = []
             for name, here in level:
+                self.lost(name, here)
                 for dotted, offset, field in leads(self.layout, name):
                     for path, pa, record in here:
                         linked = self.one(f"{path}.{dotted}", pa + offset, field, _inside(record, dotted))
@@ -120,6 +138,16 @@ class _Links:
                             yield linked
                             below.append((linked.struct, [(f"{linked.path}[{at}]", *row) for at, row in enumerate(linked.rows)]))
             level = below
+
+    def lost(self, struct: str, rows: list[tuple[str, int, Record]]) -> None:
+        """Note what leads to memory that is not preserved."""
+        preserved = self.follow.handover.preserved
+        for dotted, offset, field in opaque(self.layout, struct) if preserved is not None else ():
+            for path, at, record in rows:
+                pa = getattr(_inside(record, dotted), field.name)
+                if pa and preserved is not None and not preserved.covers(pa):
+                    message = "it leads to memory that is not preserved"
+                    self.follow.problem("state-memory", message, at + offset, f"{path}.{dotted}", "preserved memory, or 0", f"{pa:#x}")
 
     def one(self, path: str, link: int, field: FieldLayout, record: Record) -> Linked | None:
         """The records that one field leads to; None where it leads nowhere, or to plain numbers."""

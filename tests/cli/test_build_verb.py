@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "build.schema.json").read_text())
 (EXAMPLE,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "build.md").read_text(), re.DOTALL)
 
-FULL = """\
+DRIVERS = ROOT / "examples" / "drivers"
+FULL = f'schemas = ["{DRIVERS}/passthrough.py"]\n' + """\
 forms = { kho = "kho-v4", luo = "luo-v5", memfd = "memfd-v2", release = "7.4.1" }
 page_size = "16K"
 byte_order = "big"
@@ -73,6 +74,14 @@ path = "files/cursor"
 format = "vfio-pci-v2"
 record = { domain = 1, bdf = "3a:1f.7", reset_works = 1 }
 place = "memory"
+
+[[devices]]
+path = "0000:00:02.0"
+machine = "host"
+driver = "example-function-v2"
+flags = ["requested", "preserved"]
+zeros = true
+record = { bdf = "00:02.0", iommufd = 1, vectors = [{ gsi = 24 }, { gsi = 25 }] }
 
 [[guests]]
 name = "vm"
@@ -135,10 +144,11 @@ def test_everything(run: Runner, built: Any) -> None:
     assert 0 == built(json.dumps(plain), "spec.json")[0].status
     assert first == core.read_bytes()
     lines = run("inspect", core).lines
-    assert "kho                         kho-v4 fdt_pa=0x23ffc000" in lines[0]
+    assert ["kho", "kho-v4", "fdt_pa=0x23ffc000"] == lines[0].split()[:3]
     assert "previous_release=7.4.1 kexec_count=4" in lines[1]
     assert ["subtree/LUO", "subtree/mine"] == [line.split()[0] for line in lines[2:4]]
-    assert ["files/cursor", "memory/vm", "memory/vm/owners", "memory/vm/extents"] == [
+    devices = ["devices/host", "devices/host/devices", "devices/host/driver-0"]
+    assert ["files/cursor", "memory/vm", "memory/vm/owners", "memory/vm/extents", *devices] == [
         line.split()[0].removeprefix("devstate/") for line in lines if line.startswith("devstate/")
     ]
     assert "pa=0x10000 size=7" in lines[3]

@@ -82,6 +82,7 @@ FROM_PROBLEMS = (
     "scratch-size",
     "state-layout",
     "state-link",
+    "state-memory",
     "state-part",
     "state-section",
     "subtree-fdt",
