@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (20) each"
 	@echo "make campaign  edit a handover everywhere, and hold check to a model of the reading kernel"
 	@echo "make proof     every struct of every format, generated C held to Python: all page sizes, sanitizers, cffi, big-endian"
+	@echo "make live      a real update under QEMU: make live KERNEL=bzImage, with one that make live-kernel SOURCE=DIR built"
 	@echo "make soak      a thousand rehearsals of random machines with random faults"
 	@echo "make gen       regenerate baselines, compiled layouts and docs"
 	@echo "make csan      the C tests under AddressSanitizer and UBSan"
@@ -70,6 +71,19 @@ proof: $(VENV)/.developed
 # A thousand random machines and faults, one rehearsal each: half an hour.
 soak: $(VENV)/.developed
 	$(BIN)/python -m tests.rehearsal.soak $(SOAK)
+
+# A real kernel that hands over, in QEMU (x86-64, also without KVM): make live-kernel SOURCE=DIR builds one from its source. docs/live.md.
+KERNEL ?= build/live/arch/x86/boot/bzImage
+
+live: $(VENV)/.developed
+	$(BIN)/python -m tests.live.run $(KERNEL) $(NEXT)
+	$(BIN)/python -m tests.live.built $(KERNEL) $(NEXT)
+
+live-campaign: $(VENV)/.developed
+	$(BIN)/python -m tests.live.campaign $(KERNEL) $(NEXT) $(CAMPAIGN)
+
+live-kernel:
+	tests/live/build.sh $(SOURCE) build/live
 
 bench: $(VENV)/.developed
 	$(BIN)/python -m bench.run --all

@@ -156,8 +156,21 @@ static void follow(int device, int is_new)
 	}
 }
 
+static void scratch(const char *name)
+{
+	char path[128], number[64];
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kho/out/%s", name);
+	FILE *numbers = fopen(path, "r");
+	say("@scratch %s", name);
+	while (numbers && fgets(number, sizeof(number), numbers))
+		say(" %.*s", (int)strcspn(number, "\n"), number);
+	say("\n");
+}
+
 static void jump(void)
 {
+	scratch("scratch_phys");
+	scratch("scratch_len");
 	char line[1024] = "", symbol[256];
 	FILE *symbols = fopen("/proc/kallsyms", "r");
 	while (symbols && fgets(line, sizeof(line), symbols))

@@ -50,6 +50,13 @@ class Run:
         self.calls, self.files = calls, files
         self.answers: dict[str, str] = {}
         self.device = -1
+        self.sessions: dict[int, str] = {}
+        self.kept: dict[tuple[int, int], int] = {}
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor; a session loses what it has."""
+        self.calls.close(fd)
+        self.kept = {key: file for key, file in self.kept.items() if fd not in (key[0], file)}
 
     def open(self, what: str) -> int:
         """Open the device."""
@@ -81,11 +88,15 @@ class Run:
         """One ioctl of the table; its second word, where it is a descriptor, or -1."""
         made = struct.pack(ioctl.form, ioctl.size + len(tail) if size is None else size, *values)
         found = self.raw(what, fd, ioctl.request, made + tail)
+        if found and ioctl is uapi.PRESERVE_FD:
+            self.kept[fd, int(str(values[1]))] = int(str(values[0]))
         return int(struct.unpack_from("=i", found, 4)[0]) if found else -1
 
     def session(self, what: str, ioctl: uapi.Ioctl, name: bytes, tail: bytes = b"", size: int | None = None) -> int:
         """A session, new or of the old kernel."""
-        return self.call(what, self.device, ioctl, -1, name, size=size, tail=tail)
+        fd = self.call(what, self.device, ioctl, -1, name, size=size, tail=tail)
+        self.sessions[fd] = name.decode("latin-1")
+        return fd
 
     def name(self, what: str, fd: int) -> None:
         """The name of a session: that is the answer."""
@@ -152,7 +163,7 @@ def preserve(run: Run, alpha: int, beta: int) -> None:
     run.call("preserve in a larger struct", beta, uapi.PRESERVE_FD, run.files.make("memfd"), 0, tail=bytes(4000))
     closed = run.files.make("memfd")
     run.call("preserve and close", beta, uapi.PRESERVE_FD, closed, 7)
-    run.calls.close(closed)
+    run.close(closed)
 
 
 def abandoned(run: Run) -> None:
@@ -160,11 +171,11 @@ def abandoned(run: Run) -> None:
     session = run.session("create abandoned", uapi.CREATE_SESSION, b"abandoned")
     fd = run.files.make("memfd")
     run.call("preserve in abandoned", session, uapi.PRESERVE_FD, fd, 1)
-    run.calls.close(session)
+    run.close(session)
     session = run.session("create abandoned again", uapi.CREATE_SESSION, b"abandoned")
     run.call("preserve in abandoned again", session, uapi.PRESERVE_FD, fd, 1)
-    run.calls.close(session)
-    run.calls.close(run.device)
+    run.close(session)
+    run.close(run.device)
     run.device = run.open("open after close")
 
 
@@ -197,8 +208,8 @@ def after(run: Run) -> None:
     run.name("finished alpha", alpha)
     run.call("preserve what was retrieved, after it was finished", created, uapi.PRESERVE_FD, again, 51)
     run.session("retrieve alpha after finish", retrieve, b"alpha")
-    run.calls.close(alpha)
+    run.close(alpha)
     run.session("retrieve alpha after close", retrieve, b"alpha")
     run.call("retrieve from beta", beta, uapi.RETRIEVE_FD, -1, 2**64 - 1)
-    run.calls.close(beta)
+    run.close(beta)
     run.session("retrieve beta after close without finish", retrieve, b"beta")

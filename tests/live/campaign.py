@@ -26,7 +26,6 @@ from tests.check.campaign import Bench, Verdict
 from tests.check.kinds import Kind, is_knowable, kinds
 from tests.live.stage import Reaction, Stage, reaction_class
 
-
 OPEN = (r"\.(pos|token|name|seals)\b", r" (next-page|other|elsewhere)$")
 """Edits of ``devstate mutate`` whose result only its bytes tell, or some user may have made (see ``kinds.UNKNOWABLE``)."""
 

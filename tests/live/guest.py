@@ -28,10 +28,14 @@ MFD_NOEXEC_SEAL = 8
 MAGIC, MAGIC2, CMD_KEXEC, CMD_POWER_OFF = 0xFEE1DEAD, 672274793, 0x45584543, 0x4321FEDC
 """Numbers of the x86-64 system calls, and of reboot(2)."""
 
+LEFT = "left"
+"""A session that is finished without being retrieved."""
+
 FILES = {
     "vm-alpha": {1: b"a" * 4096, 2: bytes(range(256)) * 4096, 2**64 - 1: b"odd" * 33333},
     "vm-beta": {77: b"\0" * 65536},
     "empty": {},
+    LEFT: {1: b"nobody asks for it"},
     "vm-" + "n" * 60: {0: b"the longest name"},
 }
 """Sessions, tokens and contents."""
@@ -132,6 +136,12 @@ def made_memfd(kind: str) -> int:
     return fd
 
 
+def looks(fd: int) -> list[object]:
+    """Size, position, seals and digest of a file."""
+    size, position = os.fstat(fd).st_size, os.lseek(fd, 0, os.SEEK_CUR)
+    return [size, position, fcntl.fcntl(fd, fcntl.F_GET_SEALS), hashlib.sha256(os.pread(fd, size, 0)).hexdigest()]
+
+
 class RawCalls(SystemCalls):
     """The system calls of this machine; an empty buffer is no address."""
 
@@ -149,6 +159,7 @@ def wait_for(sign: Path) -> None:
 def old(notes: Notes) -> None:
     """The old kernel: sessions with files; what devstate says of them; the jump."""
     notes.devstate("status", "luo", "status", "--json")
+    truth = {}
     with Client.open() as client:
         sessions = {name: client.create(name) for name in FILES}
         notes.refused("create twice", lambda: client.create("empty"))
@@ -156,7 +167,9 @@ def old(notes: Notes) -> None:
         notes.refused("retrieve what was not handed over", lambda: client.retrieve("nothing"))
         for name, files in FILES.items():
             for token, content in files.items():
-                sessions[name].preserve(memfd(content), token)
+                file = memfd(content)
+                sessions[name].preserve(file, token)
+                truth[f"{name}/{token}"] = looks(file)
         fd = memfd(b"once")
         notes.refused("token twice", lambda: sessions["vm-alpha"].preserve(fd, 1))
         notes.refused("no handler", lambda: sessions["empty"].preserve(os.open("/dev/null", os.O_RDWR), 1))
@@ -168,8 +181,10 @@ def old(notes: Notes) -> None:
         notes.devstate("names", "luo", "names", str(beta), keep=(beta,))
     run = Run(RawCalls(), Files())  # its sessions stay open until the jump
     before(run)
-    run.calls.close(run.device)
+    run.close(run.device)
     notes.write("answers", run.answers)
+    truth |= {f"{run.sessions[session]}/{token}": looks(file) for (session, token), file in run.kept.items()}
+    notes.write("truth", truth | {"by-verb/5": looks(fd)})
     notes.devstate("capture", "capture", "-o", str(notes.shared / "out.core.zst"))
     notes.devstate("capture preserved", "capture", "--preserved", "-o", str(notes.shared / "out-preserved.core.zst"))
     sign = notes.shared / "preserved"
@@ -190,24 +205,26 @@ def new(notes: Notes) -> None:
     """The new kernel: what was handed over, and what comes of it."""
     notes.devstate("capture", "capture", "--side", "in", "-o", str(notes.shared / "in.core.zst"))
     notes.devstate("status", "luo", "status", "--json")
-    out = notes.shared / "retrieved"
+    out, truth = notes.shared / "retrieved", {}
     notes.devstate("retrieve", "luo", "retrieve", "by-verb", f"5={out}")
     with Client.open() as client:
         notes.refused("retrieve an unknown session", lambda: client.retrieve("nothing"))
         for name, files in FILES.items():
+            if name == LEFT:
+                continue
             session = client.retrieve(name)
             notes.refused(f"retrieve {name} twice", lambda name=name: client.retrieve(name))  # type: ignore[misc]
             notes.refused("no such token", lambda session=session: session.retrieve(4711))  # type: ignore[misc]
-            for token, content in files.items():
-                fd = session.retrieve(token)
-                found = os.pread(fd, len(content) + 1, 0)
-                notes.write(f"{name}/{token}", [len(found), hashlib.sha256(found).hexdigest(), found == content])
+            for token in files:
+                truth[f"{name}/{token}"] = looks(session.retrieve(token))
             session.finish()
             session.close()
-    notes.devstate("finish", "luo", "finish", "by-verb")
+    notes.devstate("finish", "luo", "finish", LEFT)
+    notes.devstate("finish again", "luo", "finish", LEFT)
     run = Run(RawCalls(), Files())
     after(run)
     notes.write("answers", run.answers)
+    notes.write("truth", truth)
     call(REBOOT, MAGIC, MAGIC2, CMD_POWER_OFF, 0)
 
 

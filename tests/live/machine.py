@@ -17,6 +17,9 @@ STARTS = 30.0
 LINE = "console=ttyS0 kho=on liveupdate=on nokaslr panic=-1"
 """What every kernel is told."""
 
+INTERRUPTS = 0x200
+"""The flag of x86 that lets interrupts in."""
+
 WRITE = 1024
 """Bytes of one packet that writes."""
 
@@ -106,6 +109,12 @@ class Machine:
     def monitor(self, line: str) -> str:
         """A command of the human monitor, for what QMP has none."""
         return str(self.command("human-monitor-command", **{"command-line": line}))
+
+    def halted(self) -> bool:
+        """Whether its only processor waits for an interrupt, and takes none: nothing will happen any more."""
+        said = self.monitor("info registers")
+        flags = re.search(r"RFL=([0-9a-f]+)", said)
+        return "HLT=1" in said and flags is not None and not int(flags[1], 16) & INTERRUPTS
 
     def dump(self, to: Path) -> None:
         """All of its memory, as an ELF core with physical addresses."""

@@ -15,8 +15,9 @@ from devstate.frozen import frozen
 from tests.live.archive import archive
 from tests.live.machine import LINE, Machine
 
-BOOTS, TAKES = 120.0, 20.0
-"""Seconds: for the first boot, and for one new kernel to say something more. Without KVM a kernel boots in about two."""
+BOOTS, TAKES, ASKS = 120.0, 30.0, 2.0
+"""Seconds: for the first boot; for one new kernel to say something more (without KVM it boots in about two, on a machine of its own); of
+silence after which its processor is looked at."""
 
 POLLS = 0.02
 
@@ -126,12 +127,16 @@ class Stage:
             seen = text
             if f"{PANIC}" in text and "---[ end Kernel panic" in text:
                 died = "panic"
-            elif self.machine.process.poll() is not None or time.monotonic() - last > TAKES:
+            elif self.machine.process.poll() is not None or time.monotonic() - last > TAKES or self.dead(last):
                 died = "hangs"
         said = tuple(line[1:] for line in text.splitlines() if line.startswith("@"))
         if any(sign in text for sign in OOPS) and "boot new" in " ".join(said):
             died = "oops"
         return Reaction(said, died, text, time.monotonic() - start)
+
+    def dead(self, last: float) -> bool:
+        """Whether it stands still for ever, having said nothing since ``last``."""
+        return time.monotonic() - last > ASKS and self.machine.process.poll() is None and self.machine.halted()
 
     def end(self) -> None:
         """Switch it off."""
