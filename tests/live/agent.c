@@ -112,11 +112,23 @@ static int on_device(int device, unsigned long request, const char *name)
 	return ioctl(device, request, &argument) ? -errno : argument.fd;
 }
 
+static void looks(const char *what, uint64_t token, int fd)
+{
+	struct stat found;
+	fstat(fd, &found);
+	long long position = lseek(fd, 0, SEEK_CUR);
+	say("@%s %llu 0 %lld %lld %d %llx\n", what, (unsigned long long)token, (long long)found.st_size, position,
+	    fcntl(fd, F_GET_SEALS), (unsigned long long)digest(fd));
+}
+
 static void old_file(int session, uint64_t token, int fd)
 {
 	struct on_session argument = {.size = sizeof(argument), .fd = fd, .token = token};
 	int failed = fd < 0 || ioctl(session, PRESERVE_FD, &argument) ? errno : 0;
-	say("@preserve %llu %d\n", (unsigned long long)token, failed);
+	if (failed)
+		say("@preserve %llu %d\n", (unsigned long long)token, failed);
+	else
+		looks("preserve", token, fd);
 }
 
 static void new_file(int session, uint64_t token)
@@ -126,11 +138,7 @@ static void new_file(int session, uint64_t token)
 		say("@file %llu %d\n", (unsigned long long)token, session < 0 ? -session : errno);
 		return;
 	}
-	struct stat found;
-	fstat(argument.fd, &found);
-	long long position = lseek(argument.fd, 0, SEEK_CUR);
-	say("@file %llu 0 %lld %lld %d %llx\n", (unsigned long long)token, (long long)found.st_size, position,
-	    fcntl(argument.fd, F_GET_SEALS), (unsigned long long)digest(argument.fd));
+	looks("file", token, argument.fd);
 }
 
 static void follow(int device, int is_new)
