@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from devstate.gen.judge import Judge
 from devstate.gen.maps import has_maps
-from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, macro, parameters
+from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, index, joined, macro, parameters
 from devstate.gen.trees import declared_nodes, tree_declarations, tree_definitions, tree_walks
 from devstate.gen.types import counter, tail
 from devstate.gen.walks import links
@@ -223,8 +223,8 @@ def _cleared_type(layout: Layout, kind: object, at: str, depth: int, loops: int)
     if isinstance(kind, StructType):
         return _cleared(layout, layout.struct(kind.struct), at, depth, loops)
     if isinstance(kind, ArrayType) and kind.count:
-        index = "ijklmnop"[loops]
-        inner = _cleared_type(layout, kind.element, f"{at} + {index} * {kind.stride}", depth + 1, loops + 1)
+        each = index(loops)
+        inner = _cleared_type(layout, kind.element, f"{at} + {each} * {kind.stride}", depth + 1, loops + 1)
         indent = "\t" * depth
-        return [f"{indent}for (u64 {index} = 0; {index} < {kind.count}; {index}++) {{", *inner, f"{indent}}}"] if inner else []
+        return [f"{indent}for (u64 {each} = 0; {each} < {kind.count}; {each}++) {{", *inner, f"{indent}}}"] if inner else []
     return []

@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, literal, macro, member, quoted
+from devstate.gen.spelling import spelt
 from devstate.gen.types import declared, element_type, integer
 from devstate.layout.constraints import leaf
 from devstate.layout.model import ArrayType, IntType, NodeLayout, UnionType
@@ -36,6 +37,7 @@ def header(layouts: Sequence[Layout]) -> str:
     """The header of a format. ``layouts`` are those of one schema for one or several page sizes."""
     layout = layouts[0]
     guard = f"{macro(layout.name)}_H"
+    spelt(layout, [line for lines in (_numbers(layout), *(_names(layout, each) for each in layout.structs)) for line in lines])
     blocks = [
         [f"/* SPDX-License-Identifier: {SPDX} */", *_contract(layout)],
         [f"#ifndef {guard}", f"#define {guard}"],

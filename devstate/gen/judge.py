@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from devstate.frozen import frozen, replace
-from devstate.gen.names import condition, literal, member, parameters, quoted
+from devstate.gen.names import condition, index, literal, member, parameters, quoted
 from devstate.gen.types import value
 from devstate.layout.constraints import constraints, leaf, span
 from devstate.layout.model import ArrayType, BytesType, FieldLayout, IntType, StructType, UnionType
@@ -21,8 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devstate.layout.constraints import Constraint
     from devstate.layout.model import Layout, StructLayout, TypeLayout
-
-LOOPS = "ijklmnop"
 
 
 @frozen
@@ -78,7 +76,7 @@ class Judge:
 
     def array(self, struct: StructLayout, field: FieldLayout, kind: ArrayType, place: Place) -> list[str]:
         """A loop; nothing when there is nothing to judge in an element."""
-        index = LOOPS[place.loops]
+        each = index(place.loops)
         count = "count" if kind.count is None else str(kind.count)
         inner = self.type(
             struct,
@@ -86,16 +84,16 @@ class Judge:
             kind.element,
             replace(
                 place,
-                path=f"{place.path}[{index}]",
+                path=f"{place.path}[{each}]",
                 name=f"{place.name}[]",
-                at=f"{place.at} + {index} * {kind.stride}",
+                at=f"{place.at} + {each} * {kind.stride}",
                 depth=place.depth + 1,
                 loops=place.loops + 1,
             ),
         )
         if not inner or kind.count == 0:
             return []
-        return [f"{place.indent}for (u64 {index} = 0; {index} < {count}; {index}++) {{", *inner, f"{place.indent}}}"]
+        return [f"{place.indent}for (u64 {each} = 0; {each} < {count}; {each}++) {{", *inner, f"{place.indent}}}"]
 
     def union(self, struct: StructLayout, kind: UnionType, place: Place) -> list[str]:
         """The live arm, where a tag says which one that is."""

@@ -64,7 +64,8 @@ def _tree(root: NodeLayout) -> Iterator[str]:
 def _struct(layout: Layout, struct: StructLayout) -> str:
     more = " and what follows" if struct.flexible else ""
     lines = [f"## struct {struct.name}", ""]
-    lines += [f"{struct.doc[:1].upper()}{struct.doc[1:]}.", ""] if struct.doc else []
+    doc = " ".join(struct.doc.split())
+    lines += [f"{doc[:1].upper()}{doc[1:]}.", ""] if doc else []
     lines += [f"{struct.size} bytes{more}, {'packed' if struct.packed else f'aligned to {struct.align}'}.", ""]
     lines += ["| offset | size | member | |", "|---:|---:|---|---|"]
     for field in struct.fields:
@@ -88,4 +89,4 @@ def _declared(layout: Layout, field: FieldLayout) -> str:
 
 
 def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|")
+    return " ".join((text or "").split()).replace("|", "\\|")

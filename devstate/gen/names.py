@@ -39,6 +39,11 @@ def identifier(text: str) -> str:
     return f"_{made}" if made[:1].isdigit() else made
 
 
+def taken(name: str) -> bool:
+    """Whether a word is not free in C."""
+    return name in _KEYWORDS
+
+
 def member(name: str) -> str:
     """The name of a struct's member; a word that C has taken gets a ``_`` behind it."""
     return f"{name}_" if name in _KEYWORDS else name
@@ -51,7 +56,12 @@ def macro(*parts: str) -> str:
 
 def declared_macro(struct: str) -> str:
     """The macro that says that a struct was declared by a header before."""
-    return f"{macro(struct)}_DECLARED"
+    return f"{macro(struct)}_DECLARED" if identifier(struct) == struct else f"DECLARED_{struct}"
+
+
+def index(depth: int) -> str:
+    """The variable of a loop inside of ``depth`` others."""
+    return "ijklm"[depth] if depth < 5 else f"i{depth}"
 
 
 def literal(value: int, size: int = 4, *, signed: bool = False) -> str:

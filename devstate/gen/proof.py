@@ -7,7 +7,7 @@ is that of devstate.codec.flat; the generated fuzz target and the tests of a dri
 
 from __future__ import annotations
 
-from devstate.gen.names import SPDX, first_comment, for_each_page_size, identifier, joined, member, parameters
+from devstate.gen.names import SPDX, first_comment, for_each_page_size, identifier, index, joined, member, parameters
 from devstate.gen.types import counter, is_phys, stored, tail, value
 from devstate.gen.walks import links
 from devstate.layout.model import ArrayType, BytesType, IntType, StructType
@@ -116,11 +116,11 @@ def _type(layout: Layout, field: FieldLayout, kind: TypeLayout, path: str, depth
     if isinstance(kind, StructType):
         return _members(layout, layout.struct(kind.struct), f"{path}.", depth, loops, put=put)
     if isinstance(kind, ArrayType):
-        index, count = "ijklmnop"[loops], "count" if kind.count is None else str(kind.count)
-        inner = _type(layout, field, kind.element, f"{path}[{index}]", depth + 1, loops + 1, put=put)
+        each, count = index(loops), "count" if kind.count is None else str(kind.count)
+        inner = _type(layout, field, kind.element, f"{path}[{each}]", depth + 1, loops + 1, put=put)
         if kind.count == 0:
             return []
-        return [f"{indent}for (u64 {index} = 0; {index} < {count}; {index}++) {{", *inner, f"{indent}}}"]
+        return [f"{indent}for (u64 {each} = 0; {each} < {count}; {each}++) {{", *inner, f"{indent}}}"]
     size = f"sizeof({path})" if isinstance(kind, BytesType) else str(kind.size)
     verb = "devstate_take_bytes" if put else "devstate_give_bytes"
     return parameters(f"{indent}{verb}", ["flat", f"&{path}", size], ";")

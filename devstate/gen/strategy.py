@@ -7,6 +7,7 @@ keeps the constraints of its field.
 
 from __future__ import annotations
 
+from devstate.errors import UsageError
 from devstate.gen.names import SPDX
 from devstate.layout.constraints import constraints, span
 from devstate.layout.model import ArrayType, BytesType, FieldLayout, IntType, StructType, UnionType
@@ -131,6 +132,8 @@ def _number(rules: tuple[Constraint, ...], low: int, high: int) -> str:
     listed = [rule.values for rule in rules if rule.values]
     if listed:
         fine = [value for value in listed[0] if all(rule.allows(value) for rule in rules)]
+        if not fine:
+            raise UsageError(f"a field that is one of {', '.join(map(str, listed[0]))} has a range or bits that leave none of these")
         return f"st.just({fine[0]})" if len(fine) == 1 else f"st.sampled_from({tuple(fine)})"
     mask = next((rule.mask for rule in rules if rule.rule == "flags"), None)
     for rule in rules:

@@ -154,10 +154,13 @@ def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequ
     formats = [layouts for layouts in formats if layouts[0].structs and layouts[0].encoding == "packed"]
     for page_size in page_sizes:
         prover = Prover(where, formats, page_size=page_size, build=build)
-        for layouts in formats:
-            layout = registry.layout(layouts[0].name, Environment(page_size, build.byte_order))
-            for struct in layout.structs:
-                prove_records(prover, layout, struct.name, examples)
-                prove_arrays(prover, layout, struct.name)
-        assert prover.close() == 0
+        try:
+            for layouts in formats:
+                layout = registry.layout(layouts[0].name, Environment(page_size, build.byte_order))
+                for struct in layout.structs:
+                    prove_records(prover, layout, struct.name, examples)
+                    prove_arrays(prover, layout, struct.name)
+        finally:
+            status = prover.close()
+        assert status == 0
     return len(prover.order)
