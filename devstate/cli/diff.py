@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Name what differs between two handovers: versions, provenance, subtrees, sessions, files, regions, preserved memory.
+"""Name what differs between two handovers: versions, provenance, subtrees, sessions, files, regions, devstate's parts, preserved memory.
 
 By field, not by byte: addresses that merely moved are no difference. Exit status 0 when nothing differs, 1 when something does.
 """

@@ -44,30 +44,36 @@ class Difference:
 
 def differences(old: Handover, new: Handover, *, content: Hash | None = None) -> list[Difference]:
     """Everything that differs, in the order in which a handover is shown. ``content`` gives a file's hash, when contents count too."""
-    rows = list(_rows("kho", _root(old), _root(new)))
-    rows += _rows("metadata", _metadata(old), _metadata(new))
-    for path, a, b in _pairs(old.subtrees, new.subtrees, lambda each: f"subtree/{each.name}"):
-        rows += _present(path, a, b) or _rows(path, _subtree(a), _subtree(b))
+    rows = list(rows_of("kho", _root(old), _root(new)))
+    rows += rows_of("metadata", _metadata(old), _metadata(new))
+    for path, a, b in pairs(old.subtrees, new.subtrees, lambda each: f"subtree/{each.name}"):
+        rows += present(path, a, b) or rows_of(path, _subtree(a), _subtree(b))
     rows += _luo(old, new, content)
-    for path, c, d in _pairs(old.regions, new.regions, lambda each: f"memblock/{each.name}"):
-        rows += _present(path, c, d) or _rows(path, _region(c), _region(d))
+    for path, c, d in pairs(old.regions, new.regions, lambda each: f"memblock/{each.name}"):
+        rows += present(path, c, d) or rows_of(path, _region(c), _region(d))
     if old.scratch is not None and new.scratch is not None:
-        rows += _rows("scratch", _areas(old.scratch), _areas(new.scratch))
+        rows += rows_of("scratch", _areas(old.scratch), _areas(new.scratch))
+    if old.state is not None or new.state is not None:
+        from devstate.handover.difference_state import state_differences
+
+        rows += state_differences(old, new)
     rows += _preserved(old.preserved, new.preserved)
     return rows
 
 
-def _rows(path: str, old: dict[str, Value], new: dict[str, Value]) -> Iterator[Difference]:
+def rows_of(path: str, old: dict[str, Value], new: dict[str, Value]) -> Iterator[Difference]:
+    """The fields of one thing that differ, in the order of ``old``."""
     for field in dict.fromkeys([*old, *new]):
         if old.get(field) != new.get(field):
             yield Difference(path, field, old.get(field), new.get(field))
 
 
-def _present(path: str, old: object, new: object) -> list[Difference]:
+def present(path: str, old: object, new: object) -> list[Difference]:
+    """The difference of what is there on one side only; none when it is on both, or on neither."""
     return [Difference(path, "present", old is not None, new is not None)] if (old is None) != (new is None) else []
 
 
-def _pairs(old: Iterable[T], new: Iterable[T], path_of: Callable[[T], str]) -> list[tuple[str, T | None, T | None]]:
+def pairs(old: Iterable[T], new: Iterable[T], path_of: Callable[[T], str]) -> list[tuple[str, T | None, T | None]]:
     """(path, old, new) of what has one path on both sides, in the order of ``old``, then what only ``new`` has."""
     a, b = _by_path(old, path_of), _by_path(new, path_of)
     return [(path, a.get(path), b.get(path)) for path in dict.fromkeys([*a, *b])]
@@ -110,18 +116,18 @@ def _region(region: Region | None) -> dict[str, Value]:
 
 def _luo(old: Handover, new: Handover, content: Hash | None) -> Iterator[Difference]:
     if old.luo is None or new.luo is None:
-        yield from _present("luo", old.luo, new.luo)
+        yield from present("luo", old.luo, new.luo)
         return
-    yield from _rows("luo", _luo_row(old, old.luo), _luo_row(new, new.luo))
-    for path, a, b in _pairs(old.luo.sessions, new.luo.sessions, lambda session: session.path):
-        yield from _present(path, a, b) or _session(path, old, new, a, b, content)
-    yield from _rows("luo/flb", _flb_header(old.luo), _flb_header(new.luo))
-    for path, c, d in _pairs(old.luo.flbs, new.luo.flbs, lambda flb: flb.path):
-        yield from _present(path, c, d) or _rows(path, _flb(old, old.luo, c), _flb(new, new.luo, d))
+    yield from rows_of("luo", _luo_row(old, old.luo), _luo_row(new, new.luo))
+    for path, a, b in pairs(old.luo.sessions, new.luo.sessions, lambda session: session.path):
+        yield from present(path, a, b) or _session(path, old, new, a, b, content)
+    yield from rows_of("luo/flb", _flb_header(old.luo), _flb_header(new.luo))
+    for path, c, d in pairs(old.luo.flbs, new.luo.flbs, lambda flb: flb.path):
+        yield from present(path, c, d) or rows_of(path, _flb(old, old.luo, c), _flb(new, new.luo, d))
 
 
 def _luo_row(handover: Handover, luo: Luo) -> dict[str, Value]:
-    return {"compatible": luo.compatible, "liveupdate_num": luo.liveupdate_num} | _record(_layout(handover, luo), luo.record)
+    return {"compatible": luo.compatible, "liveupdate_num": luo.liveupdate_num} | record_fields(_layout(handover, luo), luo.record)
 
 
 def _flb_header(luo: Luo) -> dict[str, Value]:
@@ -133,7 +139,7 @@ def _layout(handover: Handover, luo: Luo) -> Layout:
 
 
 def _flb(handover: Handover, luo: Luo, flb: Flb | None) -> dict[str, Value]:
-    return {} if flb is None else _record(_layout(handover, luo), flb.record)
+    return {} if flb is None else record_fields(_layout(handover, luo), flb.record)
 
 
 def _session(
@@ -141,15 +147,15 @@ def _session(
 ) -> Iterator[Difference]:
     if a is None or b is None or old.luo is None or new.luo is None:
         return
-    yield from _rows(path, _record(_layout(old, old.luo), a.record), _record(_layout(new, new.luo), b.record))
-    for where, c, d in _pairs(a.files, b.files, lambda file: f"{path}/{file.token}"):
+    yield from rows_of(path, record_fields(_layout(old, old.luo), a.record), record_fields(_layout(new, new.luo), b.record))
+    for where, c, d in pairs(a.files, b.files, lambda file: f"{path}/{file.token}"):
         if c is None or d is None:
-            yield from _present(where, c, d)
+            yield from present(where, c, d)
             continue
         sides = [_file(handover, file) for handover, file in ((old, c), (new, d))]
-        yield from _rows(where, *sides)
+        yield from rows_of(where, *sides)
         if content is not None:
-            yield from _rows(where, {"sha256": content(old, c)}, {"sha256": content(new, d)})
+            yield from rows_of(where, {"sha256": content(old, c)}, {"sha256": content(new, d)})
 
 
 def _file(handover: Handover, file: PreservedFile) -> dict[str, Value]:
@@ -157,11 +163,11 @@ def _file(handover: Handover, file: PreservedFile) -> dict[str, Value]:
     if file.format is not None:
         row["readable"] = file.body is not None
     if file.layout is not None and file.body is not None:
-        row |= _record(file.layout, file.body)
+        row |= record_fields(file.layout, file.body)
     return row
 
 
-def _record(layout: Layout, record: Record | None) -> dict[str, Value]:
+def record_fields(layout: Layout, record: Record | None) -> dict[str, Value]:
     """The fields by dotted name, each in its JSON form; links as whether they lead anywhere."""
     if record is None:
         return {}
@@ -199,18 +205,18 @@ def _areas(scratch: list[tuple[int, int]]) -> dict[str, Value]:
 
 def _preserved(old: PreservedPages | None, new: PreservedPages | None) -> Iterator[Difference]:
     if old is None or new is None:
-        yield from _present("preserved", old, new)
+        yield from present("preserved", old, new)
         return
     a, b = old.map, new.map
     if a.edges != b.edges:
         removed, added = _ranges_only_in_one(a.edges, b.edges)
-        yield from _rows("preserved", {"bytes": a.bytes}, {"bytes": b.bytes})
-        yield from _rows("preserved", {"removed": sum(removed[1]), "added": 0}, {"removed": 0, "added": sum(added[1])})
+        yield from rows_of("preserved", {"bytes": a.bytes}, {"bytes": b.bytes})
+        yield from rows_of("preserved", {"removed": sum(removed[1]), "added": 0}, {"removed": 0, "added": sum(added[1])})
         for (starts, sizes), is_old in ((removed, True), (added, False)):
             for start, size in list(zip(starts, sizes, strict=True))[:RANGES_MAX]:
                 yield Difference(f"preserved/{start:#x}", "bytes", size if is_old else 0, 0 if is_old else size)
     orders: list[dict[str, Value]] = [{f"order {order}": count for order, count in sorted(each.orders.items())} for each in (a, b)]
-    yield from _rows("preserved", *orders)
+    yield from rows_of("preserved", *orders)
 
 
 def _ranges_only_in_one(old: memoryview, new: memoryview) -> tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]:

@@ -27,13 +27,19 @@ NIL, FALSE, TRUE = 0xC0, 0xC2, 0xC3
 
 
 class _Open:
-    """A map or array whose values are being read: ``left`` of them, keys counted; ``picked`` are the elements that are looked at."""
+    """A map or array whose values are being read: ``left`` of them, keys counted. ``picked`` are the elements that are looked at, None for
+    all of a map.
+    """
 
     __slots__ = ("at", "is_map", "key", "left", "path", "picked")
 
     def __init__(self, path: str, left: int, picked: set[int] | None, *, is_map: bool) -> None:
         self.path, self.left, self.picked, self.is_map = path, left, picked, is_map
         self.at, self.key = 0, ""
+
+    def shows(self) -> bool:
+        """Whether the value that comes next is looked at."""
+        return self.picked is None or self.at in self.picked
 
     def name(self) -> str:
         """The path of the value that comes next."""
@@ -46,7 +52,7 @@ def map_spots(data: bytes, pa: int, path: str, pick: Callable[[int], Iterable[in
     """The places of the values in ``data``, which stands at ``pa``. Of arrays the elements that are picked; nothing behind what is no
     msgpack.
     """
-    at, shown = 0, True
+    at = 0
     opened: list[_Open] = []
     for _ in range(VALUES_MAX):
         while opened and not opened[-1].left:
@@ -55,7 +61,7 @@ def map_spots(data: bytes, pa: int, path: str, pick: Callable[[int], Iterable[in
             return
         parent = opened[-1] if opened else None
         name = path if parent is None else parent.name()
-        shown = all(each.picked is None or each.at in each.picked for each in opened)
+        shown = parent is None or parent.shows()
         byte = data[at]
         found, size, many = _value(data, at)
         if size is None or at + size > len(data):
@@ -70,19 +76,11 @@ def map_spots(data: bytes, pa: int, path: str, pick: Callable[[int], Iterable[in
             yield Spot(pa + at + first, length, name, what, "big", 0, width)
         if many is not None:
             is_map = byte >> 4 == 8 or byte in (0xDE, 0xDF)
-            if parent is not None:
-                parent.at += 1
-                opened.append(_below(name, many, pick, is_map=is_map))
-                opened[-1].picked = opened[-1].picked if shown else set()
-            else:
-                opened.append(_below(name, many, pick, is_map=is_map))
-        elif parent is not None:
+            picked = None if is_map and shown else set(pick(many)) if shown else set()
+            opened.append(_Open(name, 2 * many if is_map else many, picked, is_map=is_map))
+        if parent is not None:
             parent.at += 1
         at += size
-
-
-def _below(path: str, many: int, pick: Callable[[int], Iterable[int]], *, is_map: bool) -> _Open:
-    return _Open(path, 2 * many if is_map else many, None if is_map else set(pick(many)), is_map=is_map)
 
 
 def _key(data: bytes, at: int, found: tuple[int, int, str, int | None] | None) -> str:

@@ -105,7 +105,9 @@ def _is_built(file: PreservedFile) -> bool:
 def _client(handover: Handover, subtree: Subtree) -> SubtreeSpec:
     if subtree.blob is None or subtree.pa is None or handover.preserved is None:
         raise EncodeError("the blob is not in the capture", source=handover.source, pa=subtree.pa, path=subtree.path)
-    return SubtreeSpec(subtree.name, bytes(subtree.blob), handover.preserved.order_at(subtree.pa))
+    order, blob = handover.preserved.order_at(subtree.pa), bytes(subtree.blob)
+    whole = order is not None and len(blob) <= handover.environment.page_size << order  # else it lies in several blocks
+    return SubtreeSpec(subtree.name, blob, order if whole else None)
 
 
 def _session(handover: Handover, session: Session) -> SessionSpec:

@@ -68,9 +68,14 @@ def blob_at(memory: PhysMemory, pa: int) -> memoryview | None:
     size = totalsize(memory.read(pa, HEADER_SIZE))
     if size is None:
         return None
-    for _, view in memory.read_present(pa, size):
-        return view
-    return None
+    pieces: list[memoryview] = []
+    length = 0
+    for offset, view in memory.read_present(pa, size):  # a capture may have seams anywhere
+        if offset != length:
+            break
+        pieces.append(view)
+        length += len(view)
+    return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
 
 
 def choose_root(memory: PhysMemory) -> int:
