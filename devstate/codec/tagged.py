@@ -12,12 +12,14 @@
     Struct                  map
 
 One value has one form: maps are in the order of their keys, which are unique, and numbers as short as they go. So ``encode(decode(data)) ==
-data`` for all that decode accepts, fields that it does not know included.
+data`` for all that decode accepts, fields that it does not know included: these are kept as the bytes that they are.
 """
 
 from __future__ import annotations
 
 from devstate.codec.piece import inside, listed, whole
+from devstate.codec.tagged_read import DEPTH_MAX, KEY_MAX, TAGGED_MAX, Reader, Refused, check_value
+from devstate.codec.validate import Fault
 from devstate.errors import DecodeError, EncodeError, LimitError, TruncatedError, UsageError
 from devstate.frozen import frozen
 from devstate.layout.constraints import span
@@ -25,31 +27,40 @@ from devstate.layout.model import ArrayType, BytesType, IntType, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from devstate.layout.model import FieldLayout, Layout, StructLayout, TypeLayout
 
-TAGGED_MAX = 1 << 20
-"""Bytes of one record: control-plane state is small, and what is large has a packed form."""
+__all__ = ["DEPTH_MAX", "KEY_MAX", "TAGGED_MAX", "Tagged", "decode_tagged", "encode_tagged", "first_fault_tagged", "validate_tagged"]
 
-DEPTH_MAX = 32
-"""Maps and arrays inside each other, those that the reader does not know included."""
-
-KEY_MAX = (1 << 16) - 1
-"""Greatest number of a field."""
+_WORDS = {
+    "truncated": "the bytes end inside of a value",
+    "remainder": "bytes behind the record",
+    "limit": "nested too deeply",
+    "type": "not such a value",
+    "form": "not in the one form of its values",
+    "key": "not the number of a field",
+    "twice": "a key stands twice",
+    "missing": "this field is missing",
+    "count": "not such an array",
+    "size": "not such bytes",
+    "text": "not such a text",
+    "range": "not such a number",
+}
+"""What decode says of a rule that is about the bytes."""
 
 
 @frozen
 class Tagged:
-    """``values`` by the names of fields that are there, ``unknown`` by number. Structs inside are Tagged again.
+    """``values`` by the names of fields that are there, ``unknown`` by number, as their bytes. Structs inside are Tagged again.
 
     Texts and bytes are of full length, as in a Record; ``tagged["mtu"]`` is a value, or the default of a field that may be absent.
     """
 
     struct: StructLayout
     values: Mapping[str, Any]
-    unknown: Mapping[int, Any]
+    unknown: Mapping[int, bytes]
 
     def __getitem__(self, name: str) -> Any:
         if name in self.values:
@@ -57,114 +68,78 @@ class Tagged:
         return next(field.default for field in self.struct.fields if field.name == name)
 
 
-def decode_tagged(layout: Layout, data: bytes, *, source: str | None = None) -> Tagged:
-    """The record that fills ``data``. DecodeError, with the path, for what is no such map, in another than its one form, or misses a field.
+def decode_tagged(layout: Layout, data: bytes, struct: str | None = None, *, source: str | None = None) -> Tagged:
+    """The record that fills ``data``, of the root struct or the one that is named. DecodeError, with the path, for what is no such map, in
+    another than its one form, or misses a field.
 
-    LimitError above TAGGED_MAX and DEPTH_MAX; UsageError for a layout that is not tagged.
+    Values that a reader may not use are kept, as ``decode`` keeps them. LimitError above TAGGED_MAX and DEPTH_MAX; UsageError for a layout
+    that is not tagged.
     """
-    root = _root(layout)
+    return _read(layout, data, struct, source, judged=False)
+
+
+def validate_tagged(layout: Layout, data: bytes, struct: str | None = None, *, source: str | None = None) -> Tagged:
+    """The record that fills ``data``, when all of it may be used. Errors as in :func:`decode_tagged`, and for values that may not."""
+    return _read(layout, data, struct, source, judged=True)
+
+
+def first_fault_tagged(layout: Layout, data: bytes, struct: str | None = None) -> Fault | None:
+    """What :func:`validate_tagged` would refuse, as data; None when it would not. UsageError for a layout that is not tagged."""
     try:
-        plain = _unpacked(data)
-        record = _struct(layout, root, plain)
-        if encode_tagged(layout, record) != bytes(data):
-            raise DecodeError("not in the one form of its values", expected="keys in order, numbers as short as they go")
-    except EncodeError as error:  # a value that msgpack has and that cannot be written again
-        raise DecodeError(f"cannot be kept: {error.message}", source=source, path=error.path) from error
-    except DecodeError as error:
-        raise error.at(source=source, path=root.name) from None
-    return record
+        Reader(layout, bytes(data), judged=True).whole(_root(layout, struct))
+    except Refused as refused:
+        return refused.fault
+    return None
 
 
-def encode_tagged(layout: Layout, value: Tagged | Mapping[str, Any]) -> bytes:
+def _read(layout: Layout, data: bytes, struct: str | None, source: str | None, *, judged: bool) -> Tagged:
+    root = _root(layout, struct)
+    try:
+        return Tagged(root, *Reader(layout, bytes(data), judged=judged).whole(root))
+    except Refused as refused:
+        raise _error(refused.fault, source) from None
+
+
+def _error(fault: Fault, source: str | None) -> DecodeError:
+    kind = {"limit": LimitError, "truncated": TruncatedError}.get(fault.rule, DecodeError)
+    words = _WORDS.get(fault.rule, f"breaks the rule {fault.rule!r}")
+    return kind(
+        "too long" if fault.rule == "limit" and not fault.offset else words,
+        source=source,
+        offset=fault.offset,
+        path=fault.path,
+        expected=fault.expected or None,
+        found=repr(fault.found)[:40] if isinstance(fault.found, bytes) else fault.found,
+    )
+
+
+def encode_tagged(layout: Layout, value: Tagged | Mapping[str, Any], struct: str | None = None) -> bytes:
     """The bytes of a record, or of a mapping from names to values. EncodeError, with the path, for what does not fit."""
-    import msgpack
-
-    root = _root(layout)
+    root = _root(layout, struct)
     try:
-        data: bytes = msgpack.packb(_plain_struct(layout, root, value))
+        data = b"".join(_map(layout, root, value))
     except EncodeError as error:
         raise inside(error, root.name) from None
-    except (ValueError, OverflowError, TypeError, RecursionError) as error:
-        raise EncodeError(f"no msgpack: {error}", path=root.name) from error
     if len(data) > TAGGED_MAX:
         raise EncodeError("too long", path=root.name, expected=f"at most {TAGGED_MAX} bytes", found=f"{len(data)} bytes")
+    try:
+        Reader(layout, data).whole(root)
+    except Refused as refused:  # too deep: the rest has one form as it is written
+        raise EncodeError(f"cannot be read again: {refused.fault.rule}", path=refused.fault.path, expected=refused.fault.expected) from None
     return data
 
 
-def _root(layout: Layout) -> StructLayout:
+def _root(layout: Layout, struct: str | None) -> StructLayout:
     if layout.encoding != "tagged":
         raise UsageError(f"{layout.name} is no tagged map: its encoding is {layout.encoding}")
-    return layout.struct()
-
-
-def _unpacked(data: bytes) -> Any:
-    """The msgpack value that fills ``data``. Keys are unique, nesting is bounded."""
-    import msgpack
-
-    if len(data) > TAGGED_MAX:
-        raise LimitError("too long", expected=f"at most {TAGGED_MAX} bytes", found=f"{len(data)} bytes")
     try:
-        plain = msgpack.unpackb(data, object_pairs_hook=_once, strict_map_key=False)
-    except msgpack.StackError as error:
-        raise LimitError("nested too deeply", expected=f"at most {DEPTH_MAX}") from error
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        short = "incomplete" in str(error)
-        raise (TruncatedError if short else DecodeError)(f"not msgpack: {error or type(error).__name__}") from error
-    level = [plain]
-    for _ in range(DEPTH_MAX):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in (each.values() if isinstance(each, dict) else each)]
-    if any(isinstance(each, dict | list) for each in level):
-        raise LimitError("nested too deeply", expected=f"at most {DEPTH_MAX}")
-    return plain
+        return layout.struct(struct)
+    except KeyError:
+        raise UsageError(f"{layout.name} has no struct {struct}") from None
 
 
-def _once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a map has one key twice")
-    return made
-
-
-def _struct(layout: Layout, struct: StructLayout, plain: Any) -> Tagged:
-    if not isinstance(plain, dict):
-        raise DecodeError("not a map", expected=f"the fields of {struct.name}", found=type(plain).__name__)
-    for key in plain:
-        if type(key) is not int or not 1 <= key <= KEY_MAX:
-            raise DecodeError("not the number of a field", expected=f"1..{KEY_MAX}", found=repr(key)[:40])
-    fields = {field.tag: field for field in struct.fields if not field.gap}
-    values = {}
-    for tag, field in fields.items():
-        if tag in plain:
-            try:
-                values[field.name] = _value(layout, field, field.type, plain[tag])
-            except DecodeError as error:
-                raise error.at(path=field.name) from None
-        elif not field.optional:
-            raise DecodeError("this field is missing", path=field.name, expected=f"tag {tag}")
-    return Tagged(struct, values, {key: value for key, value in plain.items() if key not in fields})
-
-
-def _value(layout: Layout, field: FieldLayout, kind: TypeLayout, plain: Any) -> Any:
-    if isinstance(kind, StructType):
-        return _struct(layout, layout.struct(kind.struct), plain)
-    if isinstance(kind, ArrayType):
-        if not isinstance(plain, list) or (kind.count is not None and len(plain) != kind.count):
-            expected = "an array" if kind.count is None else f"{kind.count} elements"
-            raise DecodeError("not such an array", expected=expected, found=type(plain).__name__)
-        return [_value(layout, field, kind.element, each) for each in plain]
-    if isinstance(kind, IntType):
-        low, high = span(field)
-        if type(plain) is not int or not low <= plain <= high:
-            raise DecodeError("not such a number", expected=f"{low}..{high}", found=repr(plain)[:40])
-        return plain
-    text = isinstance(kind, BytesType) and kind.text
-    if type(plain) is not bytes or not (len(plain) < kind.size and b"\0" not in plain if text else len(plain) == kind.size):
-        expected = f"fewer than {kind.size} bytes without NUL" if text else f"{kind.size} bytes"
-        raise DecodeError("not such bytes", expected=expected, found=repr(plain)[:40])
-    return plain.ljust(kind.size, b"\0")
-
-
-def _plain_struct(layout: Layout, struct: StructLayout, value: Any) -> dict[int, Any]:
+def _map(layout: Layout, struct: StructLayout, value: Any) -> Iterable[bytes]:
+    """The pieces of a record's bytes."""
     values, unknown = (value.values, value.unknown) if isinstance(value, Tagged) else (value, {})
     if not hasattr(values, "keys"):
         raise EncodeError("not a record", expected=f"the fields of {struct.name}", found=type(value).__name__)
@@ -172,31 +147,74 @@ def _plain_struct(layout: Layout, struct: StructLayout, value: Any) -> dict[int,
     for name in values:
         if name not in fields:
             raise EncodeError("unknown field", expected=f"fields of {struct.name}", found=name)
-    plain = dict(unknown)
+    made = {tag: [_unknown(struct, fields.values(), tag, data)] for tag, data in unknown.items()}
     for name, field in fields.items():
         if name not in values:
             if not field.optional:
                 raise EncodeError("this field is missing", path=name)
             continue
         try:
-            plain[field.tag or 0] = _plain(layout, field, field.type, values[name])
+            made[field.tag or 0] = list(_pieces(layout, field, field.type, values[name]))
         except EncodeError as error:
             raise inside(error, name) from None
-    return dict(sorted(plain.items()))
+    yield _head(0x80, 15, 0xDE, len(made))
+    for tag, pieces in sorted(made.items()):
+        yield _number(tag)
+        yield from pieces
 
 
-def _plain(layout: Layout, field: FieldLayout, kind: TypeLayout, value: Any) -> Any:
+def _unknown(struct: StructLayout, fields: Iterable[FieldLayout], tag: int, data: bytes) -> bytes:
+    if type(tag) is not int or not 1 <= tag <= KEY_MAX or tag in {field.tag for field in fields}:
+        raise EncodeError("not the number of a field that is unknown", expected=f"1..{KEY_MAX}, none of {struct.name}'s", found=repr(tag))
+    try:
+        check_value(data)
+    except DecodeError as error:
+        raise EncodeError(f"the unknown field {tag}: {error.message}") from error
+    return data
+
+
+def _pieces(layout: Layout, field: FieldLayout, kind: TypeLayout, value: Any) -> Iterable[bytes]:
     if isinstance(kind, StructType):
-        return _plain_struct(layout, layout.struct(kind.struct), value)
-    if isinstance(kind, ArrayType):
-        return [_plain(layout, field, kind.element, each) for each in listed(value, kind.count)]
-    if isinstance(kind, IntType):
-        return whole(value, *span(field))
-    if not isinstance(value, bytes) or len(value) != kind.size:
-        raise EncodeError("bytes of the wrong length", expected=f"{kind.size} bytes", found=repr(value)[:40])
+        yield from _map(layout, layout.struct(kind.struct), value)
+    elif isinstance(kind, ArrayType):
+        row = listed(value, kind.count)
+        yield _head(0x90, 15, 0xDC, len(row))
+        for each in row:
+            yield from _pieces(layout, field, kind.element, each)
+    elif isinstance(kind, IntType):
+        yield _number(whole(value, *span(field)))
+    else:
+        data = _bytes(kind, value)
+        yield _head(0, -1, 0xC5, len(data)) if len(data) > 0xFF else bytes([0xC4, len(data)])
+        yield data
+
+
+def _bytes(kind: TypeLayout, value: Any) -> bytes:
+    """The bytes of a value as they are written: a text ends where its padding begins."""
+    size = kind.size if isinstance(kind, BytesType) else 0
+    if not isinstance(value, bytes) or len(value) != size:
+        raise EncodeError("bytes of the wrong length", expected=f"{size} bytes", found=repr(value)[:40])
     if not isinstance(kind, BytesType) or not kind.text:
         return value
     text = value.rstrip(b"\0")
     if len(text) == len(value) or b"\0" in text:
-        raise EncodeError("no text that ends with NUL", expected=f"fewer than {kind.size} bytes, then NULs", found=repr(value)[:40])
+        raise EncodeError("no text that ends with NUL", expected=f"fewer than {size} bytes, then NULs", found=repr(value)[:40])
     return text
+
+
+def _head(fixed: int, most: int, wide: int, count: int) -> bytes:
+    """The head of a map, an array or bytes: in one byte up to ``most``, else ``wide`` and two, or the byte after it and four."""
+    if count <= most:
+        return bytes([fixed | count])
+    return bytes([wide]) + count.to_bytes(2, "big") if count <= 0xFFFF else bytes([wide + 1]) + count.to_bytes(4, "big")
+
+
+def _number(value: int) -> bytes:
+    """A number as short as it goes."""
+    if -32 <= value < 0x80:
+        return bytes([value & 0xFF])
+    low = 0xCC if value > 0 else 0xD0
+    for step, size in enumerate((1, 2, 4, 8)):
+        if value < 1 << 8 * size if value > 0 else value >= -(1 << 8 * size - 1):
+            return bytes([low + step]) + (value & (1 << 8 * size) - 1).to_bytes(size, "big")
+    raise EncodeError("no number of eight bytes", found=value)  # no field is wider

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from devstate.codec.piece import inside, listed
 from devstate.codec.tagged import KEY_MAX, Tagged
+from devstate.codec.tagged_read import check_value
 from devstate.codec.text import shown_value, value_shown
-from devstate.errors import EncodeError
+from devstate.errors import DecodeError, EncodeError
 from devstate.layout.model import ArrayType, StructType
 
 TYPE_CHECKING = False
@@ -26,12 +27,10 @@ UNKNOWN = "unknown"
 
 def tagged_to_json(layout: Layout, record: Tagged) -> dict[str, Any]:
     """The record as dicts, lists, strings and ints. Fields that are absent are absent."""
-    import msgpack
-
     fields = {field.name: field for field in record.struct.fields}
     shown = {name: _shown(layout, fields[name], fields[name].type, value) for name, value in record.values.items()}
     if record.unknown:
-        shown[UNKNOWN] = {str(tag): {"msgpack": msgpack.packb(value).hex()} for tag, value in sorted(record.unknown.items())}
+        shown[UNKNOWN] = {str(tag): {"msgpack": value.hex()} for tag, value in sorted(record.unknown.items())}
     return shown
 
 
@@ -62,7 +61,7 @@ def _record(layout: Layout, struct: StructLayout, shown: Any) -> Tagged:
             if name in fields:
                 values[name] = _value(layout, fields[name], fields[name].type, each)
             elif name == UNKNOWN and isinstance(each, dict):
-                unknown = {_tag(tag): _plain(value) for tag, value in each.items()}
+                unknown = {_tag(tag): _kept(value) for tag, value in each.items()}
             else:
                 raise EncodeError("unknown field", expected=f"fields of {struct.name}", found=name)
         except EncodeError as error:
@@ -84,10 +83,10 @@ def _tag(text: str) -> int:
     return int(text)
 
 
-def _plain(shown: Any) -> Any:
-    import msgpack
-
+def _kept(shown: Any) -> bytes:
     try:
-        return msgpack.unpackb(bytes.fromhex(shown["msgpack"]), strict_map_key=False)
-    except (KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
-        raise EncodeError("no value in msgpack", expected='{"msgpack": "hex digits"}', found=type(shown).__name__) from error
+        data = bytes.fromhex(shown["msgpack"])
+        check_value(data)
+    except (KeyError, TypeError, ValueError, DecodeError) as error:
+        raise EncodeError("no value in msgpack", expected='{"msgpack": "hex digits"}', found=repr(shown)[:60]) from error
+    return data

@@ -8,11 +8,13 @@ import os
 from devstate.errors import UsageError
 from devstate.gen.codec import codec, codec_header
 from devstate.gen.fuzz import fuzzer
-from devstate.gen.header import declared_macro, header
+from devstate.gen.header import header
 from devstate.gen.markdown import markdown
-from devstate.gen.names import identifier
+from devstate.gen.names import declared_macro, identifier
 from devstate.gen.proof import proof
 from devstate.gen.strategy import strategy
+from devstate.gen.tagged import tagged_codec, tagged_codec_header
+from devstate.gen.tagged_proof import tagged_proof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,17 @@ KINDS: dict[str, tuple[str, Callable[[Sequence[Layout]], str]]] = {
 }
 """What can be generated: its file's name, with the format's, and the function."""
 
-SUPPORT = ("devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_proof.h", "devstate_fuzz.h", "prove.c")
+TAGGED: dict[str, Callable[[Sequence[Layout]], str]] = {
+    "c-codec-header": tagged_codec_header,
+    "c-codec": tagged_codec,
+    "c-proof": tagged_proof,
+}
+"""What has another form for tagged maps."""
+
+SUPPORT = (
+    "devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_tagged.h", "devstate_proof.h", "devstate_tagged_proof.h", "devstate_fuzz.h",
+    "devstate_tagged_fuzz.h", "prove.c", "prove_tagged.c",
+)  # fmt: skip
 """Files beside this module: the shim for all generated C, and what proofs and fuzz targets are built with."""
 
 
@@ -39,17 +51,16 @@ def generate(kind: str, layouts: Sequence[Layout]) -> tuple[str, str]:
     """(file name, text) of one kind, for the layouts of a schema. UsageError for a kind that there is not."""
     if kind not in KINDS:
         raise UsageError(f"nothing of the kind {kind!r} is generated; there are {', '.join(KINDS)}")
-    if layouts[0].encoding == "tagged" and kind.startswith("c-"):
-        raise UsageError(f"{layouts[0].name} is a tagged map, which has no form in C: its structs are no bytes")
     name, make = KINDS[kind]
+    if layouts[0].encoding == "tagged":
+        make = TAGGED.get(kind, make)
     return name.format(identifier(layouts[0].name)), make(layouts)
 
 
 def generate_all(layouts: Sequence[Layout]) -> dict[str, str]:
-    """Every file of a schema by name. A tagged map has nothing in C; proofs are about structs, where there are any."""
-    codec_only = ("c-header", "c-codec-header", "c-codec", "markdown")
-    kinds = ("strategy", "markdown") if layouts[0].encoding == "tagged" else KINDS if layouts[0].structs else codec_only
-    return dict(generate(kind, layouts) for kind in kinds)
+    """Every file of a schema by name; proofs are about structs, where there are any."""
+    left_out = set() if layouts[0].structs else {"c-proof", "c-fuzz", "strategy"}
+    return dict(generate(kind, layouts) for kind in KINDS if kind not in left_out)
 
 
 def support(name: str) -> str:
@@ -63,11 +74,13 @@ def folder() -> str:
 
 
 def everything(formats: Sequence[Sequence[Layout]]) -> str:
-    """One C file that includes the codecs and proofs of many formats, and lists them in ``devstate_proofs``: one compiler run for all.
+    """One C file that includes the codecs and proofs of many formats of one encoding, and lists them in ``devstate_proofs`` or
+    ``devstate_tagged_proofs``: one compiler run for all.
 
     Formats share names of structs, so each is included under names of its own.
     """
-    lines = ['#include "devstate.h"', '#include "devstate_proof.h"']
+    kind = "devstate_tagged" if formats and formats[0][0].encoding == "tagged" else "devstate"
+    lines = ['#include "devstate.h"', f'#include "{kind}_proof.h"']
     names = []
     for layouts in formats:
         prefix = identifier(layouts[0].name)
@@ -76,6 +89,6 @@ def everything(formats: Sequence[Sequence[Layout]]) -> str:
         lines += [f'#include "{prefix}_codec.c"', f'#include "{prefix}_proof.c"']
         lines += [f"#undef {struct}\n#undef {declared_macro(struct)}" for struct in structs]
         names.append(f"{prefix}_proofs")
-    lines += ["extern const struct devstate_proof *const devstate_proofs[];"]
-    lines += [f"const struct devstate_proof *const devstate_proofs[] = {{ {', '.join([*names, 'NULL'])} }};"]
+    lines += [f"extern const struct {kind}_proof *const {kind}_proofs[];"]
+    lines += [f"const struct {kind}_proof *const {kind}_proofs[] = {{ {', '.join([*names, 'NULL'])} }};"]
     return "\n".join(lines) + "\n"

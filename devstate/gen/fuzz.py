@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 def fuzzer(layouts: Sequence[Layout]) -> str:
     """The C file, with LLVMFuzzerTestOneInput()."""
-    prefix = identifier(layouts[0].name)
+    prefix, kind = identifier(layouts[0].name), "devstate_tagged" if layouts[0].encoding == "tagged" else "devstate"
     return joined(
         [
             [f"// SPDX-License-Identifier: {SPDX}", *first_comment(layouts[0], "a fuzz target for its readers")],
-            ['#include "devstate_fuzz.h"'],
-            [f"extern const struct devstate_proof {prefix}_proofs[];"],
+            [f'#include "{kind}_fuzz.h"'],
+            [f"extern const struct {kind}_proof {prefix}_proofs[];"],
             [
                 "int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)",
                 "{",
-                f"\treturn devstate_fuzz({prefix}_proofs, data, size);",
+                f"\treturn {kind}_fuzz({prefix}_proofs, data, size);",
                 "}",
             ],
         ]

@@ -20,8 +20,22 @@
 
 from __future__ import annotations
 
-from devstate.gen.names import SPDX, comment, first_comment, for_each_page_size, identifier, joined, literal, macro, member, quoted
+from devstate.gen.names import (
+    SPDX,
+    comment,
+    declared_macro,
+    first_comment,
+    for_each_page_size,
+    identifier,
+    joined,
+    literal,
+    macro,
+    member,
+    quoted,
+)  # fmt: skip
 from devstate.gen.spelling import spelt
+from devstate.gen.tagged import declaration as tagged_declaration
+from devstate.gen.tagged import tagged_member
 from devstate.gen.types import declared, element_type, integer
 from devstate.layout.constraints import leaf
 from devstate.layout.model import ArrayType, IntType, NodeLayout, UnionType
@@ -41,7 +55,7 @@ def header(layouts: Sequence[Layout]) -> str:
     blocks = [
         [f"/* SPDX-License-Identifier: {SPDX} */", *_contract(layout)],
         [f"#ifndef {guard}", f"#define {guard}"],
-        ['#include "devstate.h"'],
+        ['#include "devstate_tagged.h"' if layout.encoding == "tagged" else '#include "devstate.h"'],
         _for_one_page_size(layouts),
         for_each_page_size(layouts, _numbers),
     ]
@@ -100,6 +114,8 @@ def declaration(layout: Layout, struct: StructLayout) -> list[str]:
 
     Versions of a format share structs, and a driver includes more than one version: the first header declares, each asserts.
     """
+    if layout.encoding == "tagged":
+        return tagged_declaration(struct, list(_kernel_doc(layout, struct)))
     guard = declared_macro(struct.name)
     lines = [f"#ifndef {guard}", f"#define {guard}", *comment(_kernel_doc(layout, struct), kernel_doc=True), f"struct {struct.name} {{"]
     visible = [field for field in struct.fields if not field.gap]
@@ -115,11 +131,6 @@ def declaration(layout: Layout, struct: StructLayout) -> list[str]:
         if field.width is None
     ]
     return lines
-
-
-def declared_macro(struct: str) -> str:
-    """The macro that says that a struct was declared by a header before."""
-    return f"{macro(struct)}_DECLARED"
 
 
 def _member(layout: Layout, struct: StructLayout, field: FieldLayout, *, alone: bool) -> list[str]:
@@ -141,7 +152,10 @@ def _kernel_doc(layout: Layout, struct: StructLayout) -> Iterator[str]:
     yield f"struct {struct.name} - {struct.doc or (layout.doc if struct.name == layout.root else f'part of {layout.name}')}"
     for field in struct.fields:
         if not field.gap:
-            yield f"@{member(field.name)}: {'; '.join(remarks(layout, struct, field)) or field.name}"
+            name = tagged_member(struct, field) if layout.encoding == "tagged" else member(field.name)
+            yield f"@{name}: {'; '.join(remarks(layout, struct, field)) or field.name}"
+    if layout.encoding == "tagged":
+        return
     yield ""
     more = " and what follows" if struct.flexible else ""
     yield f"{struct.size} bytes{more}, {'packed' if struct.packed else f'aligned to {struct.align}'}."

@@ -147,6 +147,7 @@ def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequ
     """
     from devstate.layout.compiling import add_user_schemas
     from devstate.layout.registry import Registry
+    from devstate.testing.proof_tagged import prove_tagged_formats
 
     registry = Registry()
     add_user_schemas(registry, schemas)
@@ -163,4 +164,4 @@ def prove(schemas: str, where: Path, *, build: Build = GUARDED, page_sizes: Sequ
         finally:
             status = prover.close()
         assert status == 0
-    return len(prover.order)
+    return len(prover.order) + prove_tagged_formats(registry, where / "tagged", build=build, page_sizes=page_sizes)

@@ -139,11 +139,14 @@ class Library:
 
 
 class Prover:
-    """Formats, built and running. ``order`` are the structs, by format and name, in the order of the tables; ``where`` has all files."""
+    """Formats of one encoding, built and running. ``order`` are the structs, by format and name, in the order of the tables; ``where`` has
+    all files.
+    """
 
     def __init__(self, where: Path, formats: list[list[Layout]], *, page_size: int = 4096, build: Build = GUARDED) -> None:
         write_all(where, formats)
-        arguments = (*build.flags, f"-DPAGE_SIZE={page_size}", "all.c", support("prove.c"), "-o", "prover")
+        server = "prove_tagged.c" if formats and formats[0][0].encoding == "tagged" else "prove.c"
+        arguments = (*build.flags, f"-DPAGE_SIZE={page_size}", "all.c", support(server), "-o", "prover")
         said = compile_c(where, *arguments, compiler=build.compiler)
         if said:
             raise UsageError(f"the generated C does not compile:\n{said}")

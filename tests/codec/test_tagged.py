@@ -13,10 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devstate.__main__ import main
-from devstate.codec.tagged import DEPTH_MAX, TAGGED_MAX, decode_tagged, encode_tagged
+from devstate.codec.tagged import DEPTH_MAX, TAGGED_MAX, Tagged, decode_tagged, encode_tagged, first_fault_tagged, validate_tagged
 from devstate.codec.tagged_text import tagged_from_json, tagged_to_json
 from devstate.errors import DecodeError, EncodeError, LimitError, SchemaError, TruncatedError, UsageError
-from devstate.gen.files import generate, generate_all
 from devstate.layout.lower import lower
 from devstate.layout.model import Layout
 from devstate.layout.plain import layout_from_plain, to_plain
@@ -54,7 +53,7 @@ def test_values_defaults_and_what_is_unknown() -> None:
     record = decode_tagged(LAYOUT, packed(PLAIN))
     assert (b"eth0\0\0\0\0", 9000, b"abcd") == (record["name"], record["mtu"], record["key"])
     assert ([3, 4], [1, -2]) == ([queue["number"] for queue in record["queues"]], [queue["weight"] for queue in record["queues"]])
-    assert ({50: PLAIN[50]}, {99: "kept"}) == (record.unknown, record["queues"][1].unknown)
+    assert ({50: packed(PLAIN[50])}, {99: packed("kept")}) == (record.unknown, record["queues"][1].unknown)
     assert record["pair"] is None and "pair" not in record.values
     assert packed(PLAIN) == encode_tagged(LAYOUT, record)
     least = {"name": bytes(8), "flags": 0, "queues": []}
@@ -73,7 +72,7 @@ def test_there_and_back(values: dict[str, Any], unknown: dict[int, Any]) -> None
     later = packed(dict(sorted((msgpack.unpackb(data, strict_map_key=False) | unknown).items())))
     record = decode_tagged(LAYOUT, later)
     assert record == tagged_from_json(LAYOUT, json.loads(json.dumps(tagged_to_json(LAYOUT, record))))
-    assert (unknown, later) == (dict(record.unknown), encode_tagged(LAYOUT, record))
+    assert ({tag: packed(each) for tag, each in unknown.items()}, later) == (dict(record.unknown), encode_tagged(LAYOUT, record))
     assert values == {name: [dict(each.values) for each in value] if name == "queues" else value for name, value in record.values.items()}
 
 
@@ -110,16 +109,16 @@ def test_any_bytes(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("plain", "path", "text"),
     [
-        ([1], "settings", "not a map"),
+        ([1], "settings", "the fields of settings; found array"),
         ({1: b"a", 7: 0}, "settings.queues", "missing"),
         (PLAIN | {2: 65536}, "settings.mtu", "0..65535"),
-        (PLAIN | {2: True}, "settings.mtu", "not such a number"),
-        (PLAIN | {1: "eth0"}, "settings.name", "not such bytes"),
+        (PLAIN | {2: True}, "settings.mtu", "expected int; found bool"),
+        (PLAIN | {1: "eth0"}, "settings.name", "expected bin; found str"),
         (PLAIN | {1: b"12345678"}, "settings.name", "fewer than 8 bytes"),
         (PLAIN | {1: b"a\0b"}, "settings.name", "without NUL"),
         (PLAIN | {300: b"abc"}, "settings.key", "4 bytes"),
         (PLAIN | {4: [{2: 1}]}, "settings.queues.number", "missing"),
-        (PLAIN | {4: {}}, "settings.queues", "not such an array"),
+        (PLAIN | {4: {}}, "settings.queues", "expected array; found map"),
         (PLAIN | {0: 1}, "settings", "not the number of a field"),
         (PLAIN | {1 << 16: 1}, "settings", "not the number of a field"),
         (PLAIN | {"x": 1}, "settings", "not the number of a field"),
@@ -135,10 +134,13 @@ def test_what_is_wrong_is_named(plain: Any, path: str, text: str) -> None:
 def test_one_form_only() -> None:
     """Keys out of order, a long form of a number, one key twice, bytes behind the end."""
     for data, text in (
-        (packed(dict(reversed(list(PLAIN.items())))), "one form"),
+        (packed(PLAIN | {2: 1, 60: 1, 55: 1}), "one form"),
+        (packed(dict(reversed(list(PLAIN.items())))), "name: this field is missing"),
+        (packed(PLAIN | {50: {"b": 1, "a": 1}}), "one form"),
+        (packed(PLAIN | {50: [{1: 1, 2: 2}]}).replace(b"\x82\x01\x01\x02", b"\x82\x01\x01\x01"), "twice"),
         (packed(PLAIN).replace(b"\x07\x21", b"\x07\xcc\x21"), "one form"),
         (b"\x82\x01\xc4\x01a\x01\xc4\x01b", "twice"),
-        (packed(PLAIN) + b"\0", "not msgpack"),
+        (packed(PLAIN) + b"\0", "behind the record"),
     ):
         with pytest.raises(DecodeError, match=text):
             decode_tagged(LAYOUT, data)
@@ -159,7 +161,7 @@ def test_limits() -> None:
     with pytest.raises(LimitError, match="nested"):
         decode_tagged(LAYOUT, nested(DEPTH_MAX))
     with pytest.raises(LimitError, match="nested"):
-        decode_tagged(LAYOUT, b"\x91" * 5000 + b"\0")
+        decode_tagged(LAYOUT, b"\x84" + packed({1: b"a", 4: [], 7: 0})[1:] + b"\x32" + b"\x91" * 5000 + b"\0")
     room = TAGGED_MAX - len(packed(PLAIN | {50: b""})) - 3
     full = packed(PLAIN | {50: bytes(room)})
     assert TAGGED_MAX == len(full) and decode_tagged(LAYOUT, full).unknown
@@ -234,12 +236,32 @@ def test_the_verbs_take_them(tmp_path: Path, capfdbinary: pytest.CaptureFixture[
 
 
 def test_layouts_keep_tags() -> None:
-    """Through the plain form; packed layouts are not tagged maps, and there is no C of these."""
+    """Through the plain form; packed layouts are not tagged maps."""
     again = layout_from_plain(to_plain(LAYOUT))
     assert LAYOUT == again and [1, 2, 7, 300, 9, 4] == [field.tag for field in again.struct().fields]
     plain: Layout = lower(schema("a" / U8, encoding="packed"))
     with pytest.raises(UsageError, match="no tagged map"):
         encode_tagged(plain, {"a": 1})
-    with pytest.raises(UsageError, match="no form in C"):
-        generate("c-header", [LAYOUT])
-    assert {"settings.md", "settings_strategy.py"} == set(generate_all([LAYOUT]))
+
+
+def test_values_that_no_reader_may_use() -> None:
+    """decode keeps them, validate refuses them with their rule and place; a struct inside is read alone as well."""
+    data = packed(PLAIN | {7: 2})
+    assert 2 == decode_tagged(LAYOUT, data)["flags"]
+    with pytest.raises(DecodeError, match=r"settings.flags: breaks the rule 'flags'; expected what flags allows; found 2"):
+        validate_tagged(LAYOUT, data)
+    fault = first_fault_tagged(LAYOUT, data)
+    assert fault is not None and ("flags", data.index(b"\x07\x02") + 1) == (fault.rule, fault.offset)
+    assert validate_tagged(LAYOUT, packed(PLAIN)) == decode_tagged(LAYOUT, packed(PLAIN))
+    assert -2 == decode_tagged(LAYOUT, packed({1: 4, 2: -2}), "queue")["weight"]
+    assert packed({1: 4}) == encode_tagged(LAYOUT, {"number": 4}, "queue")
+    with pytest.raises(UsageError, match="no struct nothing"):
+        decode_tagged(LAYOUT, b"", "nothing")
+
+
+@pytest.mark.parametrize("unknown", [{0: b"\x01"}, {1: b"\x01"}, {50: b""}, {50: b"\x01\x01"}, {50: b"\xcc\x01"}, {50: b"\x81\x90\x01"}])
+def test_unknown_fields_that_cannot_be_written(unknown: dict[int, bytes]) -> None:
+    """No tag, one that is known, bytes that are no value in its one form."""
+    record = decode_tagged(LAYOUT, packed(PLAIN))
+    with pytest.raises(EncodeError):
+        encode_tagged(LAYOUT, Tagged(record.struct, record.values, unknown))
