@@ -25,7 +25,7 @@ help:
 	@echo "make live      a real update under QEMU: make live KERNEL=bzImage, with one that make live-kernel SOURCE=DIR built"
 	@echo "make soak      a thousand rehearsals of random machines with random faults"
 	@echo "make gen       regenerate baselines, compiled layouts and docs"
-	@echo "make csan      the C tests under AddressSanitizer and UBSan"
+	@echo "make csan      the C tests under AddressSanitizer and UBSan; the tests that need the core, and every rehearsal, with such a core"
 
 # A new pip first: the scripts that old ones write start half an interpreter slower. Bytecode at once: where Python may not write it
 # (PYTHONDONTWRITEBYTECODE, a read-only checkout), each run would compile everything again.
@@ -105,6 +105,8 @@ docs: $(VENV)/.developed
 
 csan: $(VENV)/.developed
 	$(BIN)/python -m pytest tests/csrc $(PYTEST_ARGS)
+	$(BIN)/python -m tests.csrc.sanitized -m pytest tests/pagetable tests/memory tests/codec tests/fdt tests/rehearsal $(PYTEST_ARGS)
+	$(BIN)/python -m tests.csrc.sanitized
 
 coverage: $(VENV)/.developed
 	$(PIP) install 'pytest-cov>=5'

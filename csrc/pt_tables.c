@@ -21,6 +21,8 @@ int pt_root_check(const struct ds_pt_root *root)
 	most = format->index_bits + format->concatenated;
 	if (bits > most || pt_shift(format, root->levels - 1) >= 64 || pt_shift(format, root->levels - 1) + bits > 64)
 		return DS_EINVAL;
+	if (root->sign_extended > DS_PT_UPPER || (root->sign_extended == 1 && !bits))
+		return DS_EINVAL;
 	if (root->top_pa & 7 || root->pa_bits > 64)
 		return DS_EINVAL;
 	return DS_OK;

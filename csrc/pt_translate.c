@@ -32,7 +32,7 @@ int ds_pt_translate(const struct ds_memory *memory, const struct ds_pt_root *roo
 	if (!is_canonical(root, iova))
 		return DS_OK;
 	for (;;) {
-		uint64_t size = pt_table_size(root, level), entry, low;
+		uint64_t size = pt_table_size(root, level), entry, low, index, offset;
 		const uint8_t *entries = memory_at(memory, pa, size, &region, &unit);
 		uint32_t shift = pt_shift(format, level), below;
 		enum pt_kind kind;
@@ -40,7 +40,8 @@ int ds_pt_translate(const struct ds_memory *memory, const struct ds_pt_root *roo
 
 		if (!entries)
 			return DS_EMEMORY;
-		entry = load64_le(entries + 8 * (iova >> shift & (size / 8 - 1)));
+		index = iova >> shift & (size / 8 - 1);
+		entry = load64_le(entries + 8 * index);
 		kind = pt_kind(format, entry, level, &below);
 		if (kind == PT_TABLE) {
 			/* The bits of levels that are left out must be 0. */
@@ -57,8 +58,10 @@ int ds_pt_translate(const struct ds_memory *memory, const struct ds_pt_root *roo
 		if (bits < 0)
 			return DS_OK;
 		low = (UINT64_C(1) << (shift + (uint32_t)bits)) - 1;
-		ret->pa = (pt_leaf_pa(format, entry, level) & ~low) | (iova & low);
-		ret->size = low + 1 - (iova & low);
+		/* Not simply the low bits of the iova: a run may be said to be longer than the table that it is in. */
+		offset = (index << shift | (iova & ((UINT64_C(1) << shift) - 1))) & low;
+		ret->pa = (pt_leaf_pa(format, entry, level) & ~low) | offset;
+		ret->size = low + 1 - offset;
 		ret->attributes = pt_attributes(format, entry, level) & ~lost;
 		return DS_OK;
 	}

@@ -227,7 +227,7 @@ def translate(table: PageTable, iova: int) -> Mapping | None:
         index = iova >> shift & (table.entries(level) - 1)
         said = read_entry(table.format, int.from_bytes(table.memory.read(pa + 8 * index, 8), "little"), level)
         if isinstance(said, Leaf):
-            at = said.pa + iova % (1 << (shift + said.run))
+            at = said.pa + (index % (1 << said.run) << shift) + iova % (1 << shift)
             noted = _noted(table, pa, level, index, said.run)
             size = 1 << (shift if noted is None else shift + said.run)
             return Mapping(iova, at, size - iova % size, (said.attributes | (noted or 0)) & ~lost)

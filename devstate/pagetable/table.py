@@ -69,6 +69,8 @@ class PageTable:
         if self.top_entries <= 0 or self.top_entries & (self.top_entries - 1) or bits > widest:
             most = 1 << widest
             raise UsageError(f"the top table of {levels} levels has a power of two of entries up to {most}, not {self.top_entries}")
+        if sign_extended and not bits:
+            raise UsageError("a top table of one entry has no upper half, in which iovas are sign-extended")
         if sign_extended and upper:
             raise UsageError("iovas are sign-extended, or those of the upper half, not both")
         if not 0 <= top_table < 1 << 64 or top_table % 8:

@@ -176,7 +176,8 @@ class Rehearsal:
         finally:
             self.machine.stop()
             if self.device is not None:
-                self.device.popen.wait(PATIENCE)
+                if self.device.popen.wait(PATIENCE):
+                    self.wrong.append(f"the device process ended with status {self.device.popen.returncode}")
                 self.device.end()
             if self.kernel is not None:
                 self.kernel.end()

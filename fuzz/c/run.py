@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["-std=gnu11", "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-std=gnu11", "-O1", "-g", "-fPIC", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
 
 
 def targets() -> list[str]:
@@ -25,11 +25,15 @@ def targets() -> list[str]:
 
 def compile_core(out: Path, compiler: str, *flags: str, guided: bool = False) -> list[str]:
     """The object files of csrc, in ``out``, under sanitizers; ``guided``: with what libFuzzer wants to know."""
+    return compile_sources(out, compiler, sorted((ROOT / "csrc").glob("*.c")), *flags, guided=guided)
+
+
+def compile_sources(out: Path, compiler: str, sources: list[Path], *flags: str, guided: bool = False) -> list[str]:
+    """The object files of some sources, as those of the core."""
     out.mkdir(parents=True, exist_ok=True)
-    sources = [str(path) for path in sorted((ROOT / "csrc").glob("*.c"))]
     sanitize = "-fsanitize=fuzzer-no-link,address,undefined" if guided else "-fsanitize=address,undefined"
-    subprocess.run([compiler, *FLAGS, sanitize, *flags, "-c", *sources], check=True, cwd=out)
-    return [str(out / f"{Path(source).stem}.o") for source in sources]
+    subprocess.run([compiler, *FLAGS, sanitize, *flags, "-c", *map(str, sources)], check=True, cwd=out)
+    return [str(out / f"{source.stem}.o") for source in sources]
 
 
 def compile_program(program: Path, compiler: str, sources: list[Path], core: list[str], *, guided: bool = False) -> None:

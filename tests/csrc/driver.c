@@ -243,6 +243,27 @@ static void page_tables_have_a_shape(void)
 	HOLDS(root_of(1000, 3, 512, 0, 0) == DS_EINVAL);
 }
 
+static int root_extended(uint32_t top_entries, uint32_t how)
+{
+	struct ds_pt_root root = { .format = ds_pt_format(0), .levels = 3, .top_entries = top_entries, .sign_extended = how };
+	struct ds_memory memory = { 0 };
+	struct ds_pt_walk walk = { .memory = &memory, .root = root };
+	struct ds_pt_extent extent;
+	int status = ds_pt_walk_begin(&walk);
+
+	HOLDS(ds_pt_translate(&memory, &root, 0, &extent) == (status || how == DS_PT_UPPER ? status : DS_EMEMORY) && !extent.size);
+	return status;
+}
+
+static void only_a_table_of_two_entries_has_an_upper_half(void)
+{
+	HOLDS(root_extended(1, 0) == DS_OK);
+	HOLDS(root_extended(1, 1) == DS_EINVAL);
+	HOLDS(root_extended(2, 1) == DS_OK);
+	HOLDS(root_extended(1, DS_PT_UPPER) == DS_OK);
+	HOLDS(root_extended(2, DS_PT_UPPER + 1) == DS_EINVAL);
+}
+
 /* A table of one page in a region that is a byte too short, and one that begins in the middle of a unit. */
 static void a_page_table_is_wholly_in_a_region(void)
 {
@@ -325,6 +346,7 @@ int main(void)
 	folios_around_the_caches();
 	a_node_is_wholly_in_a_region();
 	page_tables_have_a_shape();
+	only_a_table_of_two_entries_has_an_upper_half();
 	a_page_table_is_wholly_in_a_region();
 	a_device_writes_where_the_tables_say();
 	return 0;

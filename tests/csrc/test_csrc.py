@@ -6,49 +6,18 @@ What it refuses (driver.c), and every fuzz property (fuzz/c).
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests.csrc.sanitized import RUNNER
+
 ROOT = Path(__file__).resolve().parents[2]
-VARIANTS = {"native": (), "portable": ("-DDS_PORTABLE",)}
 RUNS = 3000
-
-
-def fuzz_runner() -> ModuleType:
-    """fuzz/c/run.py as a module."""
-    spec = importlib.util.spec_from_file_location("fuzz_c_run", ROOT / "fuzz" / "c" / "run.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RUNNER = fuzz_runner()
-
-
-@pytest.fixture(scope="session")
-def compiler() -> str:
-    """gcc; CI must have it."""
-    found = shutil.which("gcc")
-    if found is None:
-        assert os.environ.get("CI") != "true", "CI must have gcc"
-        pytest.skip("no gcc")
-    return found
-
-
-@pytest.fixture(scope="session", params=list(VARIANTS))
-def core(request: pytest.FixtureRequest, compiler: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The object files of csrc, of each variant, with every warning an error."""
-    warnings = ["-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wvla"]
-    objects: list[str] = RUNNER.compile_core(tmp_path_factory.mktemp(request.param), compiler, *warnings, *VARIANTS[request.param])
-    return objects
 
 
 def run_silently(program: Path, *arguments: str) -> None:

@@ -156,7 +156,7 @@ def trees(draw: st.DrawFn) -> Tree:
     pages = draw(st.integers(1, 6))
     half = draw(st.sampled_from(["lower", "both", "upper"]))
     tops_asked = None if bits is None else 1 << bits
-    tree = Tree(format, levels, pages, top_entries=tops_asked, sign_extended=half == "both", upper=half == "upper")
+    tree = Tree(format, levels, pages, top_entries=tops_asked, sign_extended=half == "both" and bits != 0, upper=half == "upper")
     tree.pa_bits = draw(st.sampled_from([None, None, 30, 44]))
     if format.name.startswith("amd"):
         tree.encryption_bit = draw(st.sampled_from([None, 32, 47, 51]))

@@ -98,6 +98,8 @@ def test_tables_of_the_upper_half() -> None:
     assert (0x9004, None) == (table.translate(base + 0x3004).pa, table.translate(0x3004))  # type: ignore[union-attr]  # it is mapped
     with pytest.raises(UsageError, match="not both"):
         PageTable(tree.memory(), tree.format, BASE, 3, sign_extended=True, upper=True)
+    with pytest.raises(UsageError, match="no upper half"):
+        PageTable(tree.memory(), tree.format, BASE, 3, sign_extended=True, top_entries=1)
 
 
 def test_encrypted_tables() -> None:
