@@ -5,8 +5,8 @@
   devstate gen all acme-nic-v1 --schemas PKG -o DIR     every file, under its own name, and the shim that the C includes
   devstate gen all acme-nic-v1 --schemas PKG -o DIR --check     write nothing; exit 1 when a file is not what the schema says
 
-KIND is c-header, c-codec-header, c-codec, c-proof, c-fuzz, markdown, strategy or all. FORMAT is a name, a compatible or the name of a
-struct; the C is for every page size unless --page-size names one.
+KIND is c-header, c-codec-header, c-codec, c-proof, c-fuzz, c-tree-fuzz (of a devicetree), markdown, strategy or all. FORMAT is a name, a
+compatible or the name of a struct; the C is for every page size unless --page-size names one.
 """
 
 from __future__ import annotations
@@ -75,9 +75,10 @@ def shim(files: dict[str, str]) -> dict[str, str]:
             with open(support(name), encoding="utf-8") as file:
                 found[name] = file.read()
             pending.append(found[name])
-    if len(files) > 1 and "devstate_proof.h" in found:
-        with open(support("prove.c"), encoding="utf-8") as file:
-            found["prove.c"] = file.read()
+    for name, proof in (("prove.c", "devstate_proof.h"), ("prove_tagged.c", "devstate_tagged_proof.h")):
+        if len(files) > 1 and proof in found:
+            with open(support(name), encoding="utf-8") as file:
+                found[name] = file.read()
     return found
 
 

@@ -20,9 +20,13 @@
 
 #define DEVSTATE_LEVELS_MAX 8
 /* Pages of one tree: leaves of bits of 4 KiB pages then stand for 128 TiB. */
+#ifndef DEVSTATE_NODES_MAX
 #define DEVSTATE_NODES_MAX (1U << 20)
+#endif
 /* Pages of one chain of bitmaps: 255 bitmaps of 128 MiB each. */
+#ifndef DEVSTATE_CHUNKS_MAX
 #define DEVSTATE_CHUNKS_MAX (1U << 20)
+#endif
 /* Addresses are below 1 << 56: no machine that Linux runs on has more. */
 #define DEVSTATE_PA_BITS 56
 
@@ -302,7 +306,7 @@ static inline int devstate_chunk(const struct devstate_memory *memory, u64 pa, u
 				 struct devstate_blocks *to, struct devstate_fault *fault,
 				 const char *field, u64 *next)
 {
-	const u8 *page = memory->at(memory->context, pa, PAGE_SIZE);
+	const u8 *page = (const u8 *)memory->at(memory->context, pa, PAGE_SIZE);
 	u32 numbers[2];
 
 	memcpy(numbers, page + 8, sizeof(numbers));

@@ -15,6 +15,8 @@ from devstate.gen.proof import proof
 from devstate.gen.strategy import strategy
 from devstate.gen.tagged import tagged_codec, tagged_codec_header
 from devstate.gen.tagged_proof import tagged_proof
+from devstate.gen.tree_fuzz import tree_fuzzer
+from devstate.gen.trees import declared_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ KINDS: dict[str, tuple[str, Callable[[Sequence[Layout]], str]]] = {
     "c-codec": ("{}_codec.c", codec),
     "c-proof": ("{}_proof.c", proof),
     "c-fuzz": ("{}_fuzzer.c", fuzzer),
+    "c-tree-fuzz": ("{}_tree_fuzzer.c", tree_fuzzer),
     "markdown": ("{}.md", markdown),
     "strategy": ("{}_strategy.py", lambda layouts: strategy(layouts[0])),
 }
@@ -42,7 +45,7 @@ TAGGED: dict[str, Callable[[Sequence[Layout]], str]] = {
 
 SUPPORT = (
     "devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_tagged.h", "devstate_proof.h", "devstate_tagged_proof.h", "devstate_fuzz.h",
-    "devstate_tagged_fuzz.h", "prove.c", "prove_tagged.c",
+    "devstate_tree_fuzz.h", "devstate_tagged_fuzz.h", "prove.c", "prove_tagged.c",
 )  # fmt: skip
 """Files beside this module: the shim for all generated C, and what proofs and fuzz targets are built with."""
 
@@ -60,6 +63,7 @@ def generate(kind: str, layouts: Sequence[Layout]) -> tuple[str, str]:
 def generate_all(layouts: Sequence[Layout]) -> dict[str, str]:
     """Every file of a schema by name; proofs are about structs, where there are any."""
     left_out = set() if layouts[0].structs else {"c-proof", "c-fuzz", "strategy"}
+    left_out |= set() if declared_nodes(layouts[0]) else {"c-tree-fuzz"}
     return dict(generate(kind, layouts) for kind in KINDS if kind not in left_out)
 
 

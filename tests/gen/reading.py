@@ -192,7 +192,7 @@ def driver(layout: Layout, number: int) -> list[str]:
 class Reader:
     """The formats, built and running."""
 
-    def __init__(self, where: Path, names: list[str], page_size: int = 4096) -> None:
+    def __init__(self, where: Path, names: list[str], page_size: int = 4096, flags: tuple[str, ...] = ()) -> None:
         self.layouts = {name: next(x for x in layouts_of(name) if x.environment.page_size == page_size) for name in names}
         self.numbers = {name: number for number, name in enumerate(names)}
         self.page_size = page_size
@@ -209,7 +209,7 @@ class Reader:
             listed = ", ".join(f"{verb}_{number}" for number in self.numbers.values())
             lines.append(f"static int (*const {verb}s[])({given}, struct devstate_fault *) = {{ {listed} }};")
         (where / "reader.c").write_text("\n".join([*lines, MAIN]))
-        said = compile_c(where, *SANITIZED, f"-DPAGE_SIZE={page_size}", "reader.c", "-o", "reader")
+        said = compile_c(where, *SANITIZED, f"-DPAGE_SIZE={page_size}", *flags, "reader.c", "-o", "reader")
         assert "" == said
         self.process = subprocess.Popen([str(where / "reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

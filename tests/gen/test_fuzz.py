@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from devstate.fdt.model import Fdt, Node
+from devstate.fdt.writer import write
 from devstate.gen.files import folder, generate_all
 from devstate.testing.prover import SANITIZED, STRICT, layouts_of
 
@@ -44,8 +46,33 @@ def test_the_target_of_all_formats(tmp_path: Path) -> None:
         import generated
     finally:
         del sys.path[:2]
-    program = generated.build(tmp_path, "gcc", guided=False)
-    assert 0 == subprocess.run([program, "-runs=4000"], check=False, stdout=subprocess.DEVNULL).returncode
+    for trees in (False, True):
+        program = generated.build(tmp_path, "gcc", guided=False, trees=trees)
+        assert 0 == subprocess.run([program, "-runs=4000"], check=False, stdout=subprocess.DEVNULL).returncode
+    seeds = sorted((tmp_path / "corpus" / "generated_trees").iterdir())
+    assert len(seeds) > 20
+    assert 0 == subprocess.run([program, *seeds], check=False, stdout=subprocess.DEVNULL).returncode
+
+
+def test_the_target_of_a_devicetree_sees_what_is_wrong(tmp_path: Path) -> None:
+    """A reader that looks for the end of a name behind that of the blob."""
+    clang = shutil.which("clang-14") or shutil.which("clang")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    for file, text in generate_all(layouts_of("memblock-v1")).items():
+        (tmp_path / file).write_text(text)
+    bound = "u32 most = room < DEVSTATE_FDT_NAME_MAX + 1 ? room : DEVSTATE_FDT_NAME_MAX + 1;"
+    for path in Path(folder()).glob("*.h"):
+        text = path.read_text()
+        assert path.name != "devstate_fdt.h" or bound in text
+        (tmp_path / path.name).write_text(text.replace(bound, "u32 most = DEVSTATE_FDT_NAME_MAX + 1;"))
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "sound").write_bytes(b"\0\xff" + bytes(write(Fdt(Node("", {"compatible": b"memblock-v1\0"})))))
+    flags = ["-std=gnu11", "-O1", "-fsanitize=fuzzer,address,undefined", "-I."]
+    subprocess.run([clang, *flags, "memblock_v1_codec.c", "memblock_v1_tree_fuzzer.c", "-o", "fuzzer"], cwd=tmp_path, check=True)
+    command = [tmp_path / "fuzzer", "-runs=200000", "-seed=1", "corpus"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode and "heap-buffer-overflow" in done.stderr
 
 
 def test_libfuzzer_takes_it(tmp_path: Path) -> None:

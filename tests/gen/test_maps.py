@@ -240,6 +240,24 @@ def test_chunks_that_come_back(reader: Reader, length: int) -> None:
             assert "cycle" == reader.map("kho-v1", 0x1000, pages, seen=seen)[0][0]
 
 
+def test_the_limits_of_a_map(tmp_path: Path) -> None:
+    """As many pages of a tree, and of a chain, as are allowed; one more. The limits are those of a build that says so."""
+    few = Reader(tmp_path, ["kho-v1", "kho-v4"], flags=("-DDEVSTATE_NODES_MAX=7U", "-DDEVSTATE_CHUNKS_MAX=3U"))
+    shape = radix_shape(PAGE)
+    way = {0x1000 * n: struct.pack("<Q", 0x1000 * (n + 1)).ljust(PAGE, b"\0") for n in range(1, 6)}
+    leaf = struct.pack("<Q", 0).ljust(PAGE, b"\0")
+    for leaves, expected in ((1, "fine"), (2, "fine"), (3, "limit")):
+        table = struct.pack(f"<{leaves}Q", *(0x6000 + 0x1000 * n for n in range(leaves))).ljust(PAGE, b"\0")
+        pages = {**way, 0x5000: table, **{0x6000 + 0x1000 * n: leaf for n in range(leaves)}}
+        verdict, _ = few.map("kho-v4", 0x1000, pages, seen=False)
+        assert (expected, 0x5010 if expected == "limit" else 0) == verdict[:2]
+    for length, expected in ((3, "fine"), (4, "limit")):
+        pages = {0x1000 * (n + 1): struct.pack("<QII", 0x1000 * (n + 2) * (n + 1 < length), 0, 0).ljust(PAGE, b"\0") for n in range(length)}
+        assert expected == few.map("kho-v1", 0x1000, pages, seen=False)[0][0]
+    assert shape.depth == 6
+    assert few.close() == 0
+
+
 def test_real_maps(reader: Reader, any_captures: Path) -> None:
     """Every capture: the pages of the map as Python names them are all that C asks for, and the ranges are the same."""
     met = []

@@ -139,6 +139,44 @@ def test_a_property_that_comes_twice(reader: Reader) -> None:
     assert "fine" == same(reader, "kho-v4", other.replace(b"\0ab\0", b"\0aa\0"))[0]
 
 
+def assembled(structure: bytes, strings: bytes, reserved: int = 0) -> bytes:
+    """A blob of these tokens, with ``reserved`` entries in its reserve map; what a writer would not write."""
+    entries = struct.pack(">QQ", 0x1000, 1) * reserved + bytes(16)
+    start = 40 + len(entries)
+    total = start + len(structure) + len(strings)
+    words = (0xD00DFEED, total, start, start + len(structure), 40, 17, 16, 0, len(strings), len(structure))
+    return struct.pack(">10I", *words) + entries + structure + strings
+
+
+def padded(data: bytes) -> bytes:
+    """To a multiple of four."""
+    return data + bytes(-len(data) % 4)
+
+
+def test_the_limits_of_a_blob(reader: Reader) -> None:
+    """Levels, names and the reserve map: as many as are allowed, and one more. Beyond 2 MiB the header alone is refused."""
+    begin, end = bytes((0, 0, 0, 1)), bytes((0, 0, 0, 2))
+    head = begin + bytes(4) + struct.pack(">3I", 3, 12, 0) + b"memblock-v1\0"
+    done = end + bytes((0, 0, 0, 9))
+    name = b"compatible\0"
+    region = struct.pack(">3I", 3, 15, 0) + padded(b"reserve-mem-v1\0")
+    region += b"".join(struct.pack(">3I", 3, 8, 11 + 6 * number) + u64(0x1000) for number in range(2))
+    names = name + b"start\0size\0"
+    for levels, expected in ((62, "fine"), (63, "limit")):
+        inner = (begin + b"y\0\0\0") * levels + end * levels
+        assert expected == same(reader, "memblock-v1", assembled(head + begin + b"x\0\0\0" + region + inner + end + done, names))[0]
+    for length, expected in ((255, "fine"), (256, "limit")):
+        node = begin + padded(b"x" * length + b"\0") + region + end
+        assert expected == same(reader, "memblock-v1", assembled(head + node + done, names))[0]
+        long = struct.pack(">3I", 3, 0, len(name))
+        assert expected == same(reader, "memblock-v1", assembled(head + long + done, name + b"x" * length + b"\0"))[0]
+    for entries, expected in ((4096, "fine"), (4097, "limit")):
+        assert expected == same(reader, "memblock-v1", assembled(head + done, name, entries))[0]
+    for size, expected in ((2 << 20, "tree"), ((2 << 20) + 1, "limit")):
+        blob = assembled(head + done, name)
+        assert expected == same(reader, "memblock-v1", blob[:4] + size.to_bytes(4, "big") + blob[8:])[0]
+
+
 def values(field: FieldLayout) -> st.SearchStrategy[bytes]:
     """Bytes for a property: mostly of the right length, with numbers small and large."""
     size = field.size or 16
