@@ -46,12 +46,17 @@ typedef u64 __be64;
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT (PAGE_SIZE == 4096 ? 12 : PAGE_SIZE == 16384 ? 14 : 16)
 #endif
+#ifdef __cplusplus
+#define DECLARE_FLEX_ARRAY(type, name) type name[0]
+#else
+#define DECLARE_FLEX_ARRAY(type, name) \
+	__extension__ struct { struct { } empty_ ## name; type name[]; }
 #undef static_assert
 #define static_assert(condition) _Static_assert(condition, #condition)
+#endif
 #define __packed __attribute__((__packed__))
 #define __counted_by(member)
 #define __maybe_unused __attribute__((__unused__))
-#define DECLARE_FLEX_ARRAY(type, name) struct { struct { } empty_ ## name; type name[]; }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define devstate_le(bits, value) (value)
@@ -82,7 +87,7 @@ typedef u64 __be64;
  *
  *	struct queue_ser *queue = DEVSTATE_TYPED(ser->queues, phys_to_virt(ser->queues.pa));
  */
-#define DEVSTATE_PHYS(type) union { u64 pa; type *of[0]; }
+#define DEVSTATE_PHYS(type) __extension__ union { u64 pa; type *of[0]; }
 #define DEVSTATE_TYPED(field, pointer) ((__typeof__((field).of[0]))(pointer))
 
 /* Why a reader refuses: too few bytes, a value that is not of the format, a link to nowhere. */
@@ -226,7 +231,7 @@ static inline int devstate_chain_next(struct devstate_chain *chain, struct devst
 		return devstate_refuse(fault, DEVSTATE_CYCLE, 0, pa, chain->field);
 	if (chain->blocks >= chain->limit)
 		return devstate_refuse(fault, DEVSTATE_LIMIT, 0, chain->blocks + 1, chain->field);
-	page = chain->memory->at(chain->memory->context, pa, PAGE_SIZE);
+	page = (const u8 *)chain->memory->at(chain->memory->context, pa, PAGE_SIZE);
 	if (!page)
 		return devstate_refuse(fault, DEVSTATE_MEMORY, 0, pa, chain->field);
 	chain->blocks++;
@@ -285,7 +290,7 @@ static inline int devstate_pages_list(struct devstate_pages *pages, struct devst
 		return devstate_refuse(fault, DEVSTATE_CHAIN, 0, pa, pages->field);
 	if (!pages->limit--)
 		return devstate_refuse(fault, DEVSTATE_CYCLE, 0, pa, pages->field);
-	pages->list = pages->memory->at(pages->memory->context, pa, PAGE_SIZE);
+	pages->list = (const u8 *)pages->memory->at(pages->memory->context, pa, PAGE_SIZE);
 	if (!pages->list)
 		return devstate_refuse(fault, DEVSTATE_MEMORY, 0, pa, pages->field);
 	memcpy(&pages->next, pages->list, sizeof(u64));
@@ -313,7 +318,8 @@ static inline int devstate_pages_block(struct devstate_pages *pages, struct devs
 	at = pages->index * sizeof(u64);
 	if (entry % PAGE_SIZE)
 		return devstate_refuse(fault, DEVSTATE_CHAIN, at, entry, pages->field);
-	pages->block = pages->memory->at(pages->memory->context, entry, pages->block_size);
+	pages->block = (const u8 *)pages->memory->at(pages->memory->context, entry,
+						     pages->block_size);
 	if (!pages->block)
 		return devstate_refuse(fault, DEVSTATE_MEMORY, at, entry, pages->field);
 	pages->index++;
@@ -325,7 +331,7 @@ static inline int devstate_pages_block(struct devstate_pages *pages, struct devs
 static inline int devstate_pages_read(struct devstate_pages *pages, void *to, u64 size,
 				      struct devstate_fault *fault)
 {
-	u8 *out = to;
+	u8 *out = (u8 *)to;
 
 	while (size) {
 		u64 step;

@@ -88,35 +88,35 @@ static inline int devstate_fdt_init(struct devstate_fdt *fdt, const void *blob, 
 	int error;
 
 	memset(fdt, 0, sizeof(*fdt));
-	fdt->blob = blob;
+	fdt->blob = (const u8 *)blob;
 	if (size < DEVSTATE_FDT_HEADER)
 		return devstate_fdt_refuse(fault, 0, size, "header");
-	if (devstate_fdt_word(blob, 0) != 0xd00dfeed)
-		return devstate_fdt_refuse(fault, 0, devstate_fdt_word(blob, 0), "magic");
-	if (devstate_fdt_word(blob, 20) < 17)
-		return devstate_fdt_refuse(fault, 20, devstate_fdt_word(blob, 20), "version");
-	if (devstate_fdt_word(blob, 24) > 17)
-		return devstate_fdt_refuse(fault, 24, devstate_fdt_word(blob, 24),
+	if (devstate_fdt_word(fdt->blob, 0) != 0xd00dfeed)
+		return devstate_fdt_refuse(fault, 0, devstate_fdt_word(fdt->blob, 0), "magic");
+	if (devstate_fdt_word(fdt->blob, 20) < 17)
+		return devstate_fdt_refuse(fault, 20, devstate_fdt_word(fdt->blob, 20), "version");
+	if (devstate_fdt_word(fdt->blob, 24) > 17)
+		return devstate_fdt_refuse(fault, 24, devstate_fdt_word(fdt->blob, 24),
 					   "last_comp_version");
-	total = devstate_fdt_word(blob, 4);
+	total = devstate_fdt_word(fdt->blob, 4);
 	if (total < DEVSTATE_FDT_HEADER)
 		return devstate_fdt_refuse(fault, 4, total, "totalsize");
 	if (total > DEVSTATE_FDT_SIZE_MAX)
 		return devstate_refuse(fault, DEVSTATE_LIMIT, 4, total, "totalsize");
 	if (total > size)
 		return devstate_fdt_refuse(fault, size, total, "totalsize");
-	reserved = devstate_fdt_word(blob, 16);
+	reserved = devstate_fdt_word(fdt->blob, 16);
 	if (reserved < DEVSTATE_FDT_HEADER || reserved > total)
 		return devstate_fdt_refuse(fault, 16, reserved, "off_mem_rsvmap");
-	start = devstate_fdt_word(blob, 8);
-	end = (u64)start + devstate_fdt_word(blob, 36);
+	start = devstate_fdt_word(fdt->blob, 8);
+	end = (u64)start + devstate_fdt_word(fdt->blob, 36);
 	if (start < DEVSTATE_FDT_HEADER || end > total)
 		return devstate_fdt_refuse(fault, 8, start, "off_dt_struct");
-	fdt->strings = devstate_fdt_word(blob, 12);
-	strings_end = (u64)fdt->strings + devstate_fdt_word(blob, 32);
+	fdt->strings = devstate_fdt_word(fdt->blob, 12);
+	strings_end = (u64)fdt->strings + devstate_fdt_word(fdt->blob, 32);
 	if (fdt->strings < DEVSTATE_FDT_HEADER || strings_end > total)
 		return devstate_fdt_refuse(fault, 12, fdt->strings, "off_dt_strings");
-	error = devstate_fdt_reserved(blob, total, reserved, fault);
+	error = devstate_fdt_reserved(fdt->blob, total, reserved, fault);
 	if (error)
 		return error;
 	if (start % 4)
@@ -135,7 +135,7 @@ static inline int devstate_fdt_name(struct devstate_fdt *fdt, u32 at, u32 end, u
 {
 	u32 room = at < end ? end - at : 0;
 	u32 most = room < DEVSTATE_FDT_NAME_MAX + 1 ? room : DEVSTATE_FDT_NAME_MAX + 1;
-	const char *stop = most ? memchr(fdt->blob + at, 0, most) : NULL;
+	const char *stop = most ? (const char *)memchr(fdt->blob + at, 0, most) : NULL;
 
 	if (!stop && room > DEVSTATE_FDT_NAME_MAX)
 		return devstate_refuse(fault, DEVSTATE_LIMIT, said, most, "name");
@@ -210,10 +210,10 @@ static inline int devstate_fdt_next(struct devstate_fdt *fdt, struct devstate_fa
 		return devstate_fdt_property(fdt, fault);
 	if (token == DEVSTATE_FDT_LEAVE && fdt->depth) {
 		fdt->depth--;
-		return token;
+		return DEVSTATE_FDT_LEAVE;
 	}
 	if (token == DEVSTATE_FDT_END && !fdt->depth)
-		return token;
+		return DEVSTATE_FDT_END;
 	return devstate_fdt_refuse(fault, fdt->at, token, "token");
 }
 
@@ -238,7 +238,7 @@ static inline int devstate_fdt_check(struct devstate_fdt *fdt, const void *blob,
 	}
 	if (token < 0)
 		return token;
-	if (fdt->end - fdt->pos < 4 || devstate_fdt_word(blob, fdt->pos) != DEVSTATE_FDT_END)
+	if (fdt->end - fdt->pos < 4 || devstate_fdt_word(fdt->blob, fdt->pos) != DEVSTATE_FDT_END)
 		return devstate_fdt_refuse(fault, fdt->pos, 0, "FDT_END");
 	if (fdt->end - fdt->pos > 4)
 		return devstate_fdt_refuse(fault, fdt->pos + 4, 0, "FDT_END");
