@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from devstate.rehearsal.units.unit import Unit
+
 BATCH = 64
 """Stamps in one go: a device has bursts."""
 
@@ -32,9 +34,9 @@ PAUSE = 0.0005
 class Requester:
     """One device at work."""
 
-    def __init__(self, machine: Machine, plan: dict[str, Any], events: dict[tuple[int, int], int]) -> None:
+    def __init__(self, machine: Machine, unit: Unit, plan: dict[str, Any], events: dict[tuple[int, int], int]) -> None:
         self.machine, self.number, self.events = machine, plan["number"], events
-        self.unit = KINDS[plan["iommu"]](machine.memory(), plan["registers"])
+        self.unit = unit
         self.source, self.message = plan["source"], tuple(plan["message"])
         self.ring = Ring(plan["iova"], plan["slots"], plan["stride"], self.number)
         self.every = plan["every"]
@@ -106,7 +108,9 @@ class Requester:
 
 def main(machine: Machine, plans: list[dict[str, Any]], events: dict[tuple[int, int], int]) -> None:
     """Work until the control page says stop."""
-    requesters = [Requester(machine, plan, events) for plan in plans]
+    said = machine.programmed()
+    unit = KINDS[said["iommu"]](machine.memory(), said["registers"])
+    requesters = [Requester(machine, unit, plan, events) for plan in plans]
     os.write(1, b"ready\n")
     parent = os.getppid()
     while not machine.words[STOP] and os.getppid() == parent:  # whoever started it may be gone without a word

@@ -84,6 +84,7 @@ class Iommu:
             at += pages * PAGE
         self._unit = self.kind.write(arena, self.machine.memory(), built, {source_of(number): place for number, place in places.items()})
         self.tables = {number: self._found(number) for number in places}
+        self.machine.program({"iommu": self.kind.kind, "registers": self._unit.registers})
 
     def _pages(self, number: int) -> int:
         """Pages of a device's ring."""

@@ -46,12 +46,9 @@ class Interrupts:
         self.iommu.unit.mask(self.places.values(), False)
 
     def hardware(self, number: int) -> dict[str, Any]:
-        """What is programmed into a device, and into the unit before it."""
-        unit = self.iommu.unit
-        return {
-            "iommu": unit.kind, "registers": unit.registers, "source": source_of(number), "message": unit.message(source_of(number)),
-            "route": list(self.places[number]),
-        }  # fmt: skip
+        """What is programmed into a device, and where its interrupt is expected."""
+        source = source_of(number)
+        return {"source": source, "message": self.iommu.unit.message(source), "route": list(self.places[number])}
 
     def parts(self) -> tuple[PartSpec, ...]:
         """The vectors of all devices, the entry that each leads to, and where that goes. The tables themselves are in place."""

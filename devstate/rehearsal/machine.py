@@ -8,16 +8,22 @@
     0                                         3/8           1/2                      1      of the size
 
     control page, u64s:  0 stop   1 vCPUs run   then for each device, 8 of them: stamps, interrupts, faults, lost, quiet, is quiet, held
+                         and in its last pages the registers of the IOMMU unit
 """
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import struct
 
 from devstate.memory.arena import Arena
 from devstate.memory.physmem import MemoryRegion, PhysMemory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BASE = 0x1_0000_0000
 """Where the machine's memory begins: 4 GiB."""
@@ -36,6 +42,9 @@ QUIET, IS_QUIET = 4, 5
 """Whether a device must not do DMA: a kernel says so, and the device answers."""
 
 DEVICE_WORDS = 8
+
+REGISTERS_SIZE = 4 * PAGE
+"""Bytes of the control pages that registers of the IOMMU unit stand in: 64 redistributors have 3 KiB of them."""
 
 STRIDE = 64
 """Bytes between stamps in a ring: a cache line."""
@@ -59,7 +68,7 @@ class Machine:
         """A new machine with ``size`` bytes of memory, all zero."""
         memory_fd, control_fd = os.memfd_create("memory", 0), os.memfd_create("control", 0)
         os.ftruncate(memory_fd, size)
-        os.ftruncate(control_fd, -(-8 * DEVICE_WORDS * (1 + devices) // PAGE) * PAGE)
+        os.ftruncate(control_fd, -(-8 * DEVICE_WORDS * (1 + devices) // PAGE) * PAGE + REGISTERS_SIZE)
         return cls(memory_fd, control_fd)
 
     @property
@@ -91,6 +100,16 @@ class Machine:
     def count(self, device: int, which: int, value: int) -> None:
         """Set a counter of a device: only the device process does, but for QUIET."""
         self.words[DEVICE_WORDS * (1 + device) + which] = value
+
+    def program(self, values: dict[str, Any]) -> None:
+        """Set the registers of the IOMMU unit: behind the counters, as JSON and a NUL."""
+        data = json.dumps(values).encode()
+        self._control[-REGISTERS_SIZE : len(data) + 1 - REGISTERS_SIZE] = data + b"\0"
+
+    def programmed(self) -> dict[str, Any]:
+        """What was set."""
+        found: dict[str, Any] = json.loads(bytes(self._control[-REGISTERS_SIZE:]).partition(b"\0")[0])
+        return found
 
     def stop(self) -> None:
         """Tell the device process to end."""

@@ -38,7 +38,12 @@ class Example(Driver):
 
     def probe(self, arena: Arena) -> None:
         """Write the array, as the device's driver would set it up."""
-        self.array = self.keep(arena, encode_array(self.layout(), self.struct, self.rows()))
+        self.array = self.keep(arena, encode_array(self.layout(), self.struct, self.rows()).ljust(self.room(), b"\0"))
+
+    def room(self) -> int:
+        """Bytes of the area, which has room for as many as there can be."""
+        target = next(each.target for each in self.layout().struct().fields if each.name == self.field)
+        return target.size or 0 if target is not None else 0
 
     def load(self, device: Device, values: dict[str, Any]) -> None:
         """The array must say what it said: nobody else had these pages meanwhile. EINVAL when it does not."""
@@ -51,7 +56,7 @@ class Example(Driver):
             decode_array(self.layout(), self.struct, found, len(self.rows()), pa=values[self.field])  # says where it is no such array
             raise LiveUpdateError(errno.EINVAL, f"{device.name}: {self.field} are not what they were")
         self.array = values[self.field]
-        self.adopt(self.array, len(wanted))
+        self.adopt(self.array, self.room())
 
 
 class Controller(Example):

@@ -10,7 +10,7 @@ import pytest
 from devstate.cli.rehearse import open_scenario
 from devstate.errors import UsageError
 from devstate.pagetable import native
-from devstate.rehearsal.run import Fault, run
+from devstate.rehearsal.run import Fault, Rehearsal, run
 from devstate.testing.rehearsal import pairs, rehearse
 from tests.rehearsal.toy import Broken, Forgetful, Toy
 
@@ -87,9 +87,9 @@ def test_the_example_drivers(name: str, ended: str) -> None:
 def test_pages_of_a_driver_are_preserved() -> None:
     """A byte that changes in them is refused by the driver, with the name of the array."""
     scenario = open_scenario(str(Path(__file__).parents[2] / "examples" / "drivers" / "upgrade.toml"))
-    clean = run(scenario)
-    frozen = next(step for step in clean.steps if step.name == "booted").more["devices"]
-    page = (frozen[0]["registers"]["IRTA"] & ~0xFFF) + 4096  # the first driver's pages are behind the interrupt table
+    rehearsal = Rehearsal(scenario)
+    rehearsal.run()
+    page = (rehearsal.machine.programmed()["registers"]["IRTA"] & ~0xFFF) + 4096  # the first driver's pages are behind the interrupt table
     result = run(scenario, Fault("flip", 0, "queues", "", page + 20))
     assert ("refused", ()) == (result.ended, result.wrong)
     assert "queues are not what they were" in result.failures[0]
