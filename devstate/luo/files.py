@@ -138,11 +138,11 @@ class FileSet:
             try:
                 args.record = found.handler.decoded(found.left)
                 args.file = self.engine.call(RETRIEVE, found, "retrieve")
+                found.key = self.handlers.key(found.handler, args.file, RETRIEVE)
             except LiveUpdateError as error:
                 args.status = -error.errno
                 raise
             args.status = 1
-            found.key = self.handlers.key(found.handler, args.file, RETRIEVE)
             self.taken.add(found.key)  # until it is finished, it cannot be preserved again
         return args.file
 

@@ -105,6 +105,8 @@ def ends_of(fault: Fault, scenario: Scenario) -> tuple[str, ...]:
         return (DONE,) if fault.op == "handed-over" and scenario.jump == "kill" else (LOST,)
     if fault.how == "missing" or fault.op in TAKING:
         return (REFUSED,)
+    if fault.op == "can_finish" and fault.hop + 1 < len(scenario.kernels):
+        return (KEPT,)  # the next update cannot begin before the session has finished
     if fault.how in ("none", "early") or fault.op in NEW:
         return (DONE,)
     return (KEPT,)

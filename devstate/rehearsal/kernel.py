@@ -152,6 +152,7 @@ class Kernel:
     def hand_over(self) -> None:
         """Prepare, freeze, write, and wait for the jump. What fails is undone, and said; the guest then runs as before."""
         try:
+            self.policy.settle()
             self.devices.ask()
             self.look_ahead()
             self.note(intent="prepare", state="normal", policy=self.scenario.policy)

@@ -128,6 +128,14 @@ class Merged(Policy):
             if device.requested:
                 yield DEVICE + number, device
 
+    def settle(self) -> None:
+        """Sessions that could not finish: their files are taken until they do. The agent retrieves what it had forgotten."""
+        for session in [each for each in self.retrieved if not each.closed]:
+            for token in session.tokens:
+                session.retrieve(token)
+            session.finish()
+            session.close()
+
     def prepare(self) -> None:
         """All agents create their sessions, and preserve what they have."""
         guest = self.luo.create(SESSION)

@@ -48,6 +48,9 @@ class Policy:
         made: tuple[PartSpec, ...] = participant.parts()
         return made
 
+    def settle(self) -> None:
+        """Before an update: end what the last one left open."""
+
     def prepare(self) -> None:
         """Before the blackout."""
         raise NotImplementedError
