@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""``python -m tests.rehearsal.soak [COUNT] [SEED]``: random machines with random faults; not one wrong restore. `make soak` runs 1,000.
+"""``python -m tests.rehearsal.soak [COUNT] [SEED]``: random machines with random faults, by either policy; not one wrong restore. `make
+soak` runs 1,000.
 
 Prints a table of how they ended. Exit status 1 when something was wrong: then the scenario and the fault are printed, to be tried again.
 """
@@ -13,12 +14,12 @@ from collections import Counter
 from devstate.frozen import replace
 from devstate.rehearsal.faults import Tried, ends_of, faults_of
 from devstate.rehearsal.run import Fault, run
-from devstate.rehearsal.scenario import STAGES, TABLES, DevicePlan, Scenario
+from devstate.rehearsal.scenario import POLICIES, STAGES, TABLES, DevicePlan, Scenario
 from devstate.rehearsal.units.kinds import KINDS
 
 
 def machine(chance: random.Random) -> Scenario:
-    """Any tree of up to eight devices, drivers that can be upgraded, one or two jumps."""
+    """Any tree of up to eight devices, drivers that can be upgraded, one or two jumps, by either policy."""
     hops = chance.choice([1, 1, 2])
     devices: list[DevicePlan] = []
     for number in range(chance.randrange(9)):
@@ -27,10 +28,11 @@ def machine(chance: random.Random) -> Scenario:
         slots = chance.choice([0, 1, 64, 100, 500])
         devices.append(DevicePlan(f"device{number}", parent, slots, tuple(versions), chance.random() < 0.9, chance.random() < 0.9))
     kernels = tuple(chance.choice(["7.2", "7.3"]) for _ in range(hops + 1))
-    jump, budgets = chance.choice(["exec", "kill"]), (("prepare", 2_000_000_000), ("freeze", 1_000_000_000))
+    jump, budgets = chance.choice(["exec", "kill"]), tuple([(op, 2_000_000_000) for op in ("prepare", "preserve", "freeze", "retrieve")])
     sessions, seed = chance.choice([0, 0, 40]), chance.getrandbits(32)
     made = Scenario("soak", kernels, jump, 8 << 20, chance.randint(1, 4), tuple(devices), budgets, seed, sessions)
-    return replace(made, iommu=chance.choice([*KINDS]), stage=chance.choice(STAGES), tables=chance.choice(TABLES))
+    made = replace(made, iommu=chance.choice([*KINDS]), stage=chance.choice(STAGES), tables=chance.choice(TABLES))
+    return replace(made, policy=chance.choice(POLICIES))
 
 
 def fault(chance: random.Random, scenario: Scenario) -> Fault:
@@ -44,17 +46,17 @@ def fault(chance: random.Random, scenario: Scenario) -> Fault:
 def main(arguments: list[str]) -> int:
     """Run COUNT jumps."""
     count, seed = (int(arguments[at]) if len(arguments) > at else default for at, default in ((0, 1000), (1, 1)))
-    chance, ended, wrong = random.Random(seed), Counter[tuple[str, str]](), 0
+    chance, ended, wrong = random.Random(seed), Counter[tuple[str, str, str]](), 0
     for _ in range(count):
         scenario = machine(chance)
         ordered = fault(chance, scenario)
         tried = Tried(ordered, ends_of(ordered, scenario), run(scenario, ordered))
-        ended[tried.fault.how, tried.result.ended] += 1
+        ended[scenario.policy, tried.fault.how, tried.result.ended] += 1
         if not tried.right:
             wrong += 1
             print(f"WRONG: {scenario}\n  {tried.fault!r}: {tried.result.ended}, {tried.result.failures}, {tried.result.wrong}", flush=True)
-    for (how, end), times in sorted(ended.items()):
-        print(f"{how:10} {end:10} {times:6}")
+    for (policy, how, end), times in sorted(ended.items()):
+        print(f"{policy:8} {how:10} {end:10} {times:6}")
     print(f"{count} jumps, {wrong} wrong")
     return int(wrong > 0)
 
