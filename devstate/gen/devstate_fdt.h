@@ -254,7 +254,7 @@ struct devstate_slot {
 };
 
 /* Properties of one node that a format may declare, and nodes on a path. */
-#define DEVSTATE_SLOTS_MAX 16
+#define DEVSTATE_SLOTS_MAX 32
 #define DEVSTATE_LEVELS_OF_NODES_MAX 8
 
 /**

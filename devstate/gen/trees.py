@@ -16,25 +16,25 @@ from __future__ import annotations
 from devstate.frozen import frozen, replace
 from devstate.gen.judge import Judge, Place
 from devstate.gen.names import comment, identifier, joined, literal, macro, member, parameters, quoted
-from devstate.gen.types import declared, element_type
+from devstate.gen.types import declared
 from devstate.gen.walks import links
 from devstate.layout.model import ArrayType, FieldLayout, IntType, NodeLayout, StructLayout, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from devstate.gen.walks import Link
     from devstate.layout.model import Layout
 
-SLOTS_MAX = 16
+SLOTS_MAX = 32
 """DEVSTATE_SLOTS_MAX of devstate_fdt.h."""
 
 LEVELS_MAX = 8
 """DEVSTATE_LEVELS_OF_NODES_MAX of devstate_fdt.h."""
 
 TAKEN = ("name", "has")
-"""Members that every node has: a property of such a name gets a ``_`` behind it."""
+"""Members that every node has: a property of such a name gets a number behind it."""
 
 
 @frozen
@@ -88,13 +88,20 @@ def declared_nodes(layout: Layout) -> list[Declared]:
             inside.append(len(found))
             here = "any" if child.name == "*" else identifier(child.name)
             made = here if name == "root" else f"{name}_{here}"
-            while any(made == other[0] for other in found):
-                made += "_"
-            found.append((made, f"{path.rstrip('/')}/{child.name}", child, []))
+            found.append((unlike(made, [other[0] for other in found]), f"{path.rstrip('/')}/{child.name}", child, []))
         at += 1
     nodes = [Declared(name, path, node, tuple(inside)) for name, path, node, inside in found]
     fits = all(len(each.slots) <= SLOTS_MAX and len(each.inside) <= 32 and each.path.count("/") < LEVELS_MAX for each in nodes)
     return nodes if fits else []
+
+
+def unlike(name: str, others: Sequence[str]) -> str:
+    """``name``, or that with a number behind it where another is spelt so already."""
+    made, number = name, 1
+    while made in others:
+        number += 1
+        made = f"{name}_{number}"
+    return made
 
 
 def is_whole(layout: Layout, field: FieldLayout) -> bool:
@@ -107,7 +114,9 @@ def is_whole(layout: Layout, field: FieldLayout) -> bool:
 
 def node_struct(layout: Layout, declared: Declared) -> StructLayout:
     """A node as the struct of its values: names are those of C."""
-    names = {field.name: f"{identifier(field.name)}{'_' * (identifier(field.name) in TAKEN)}" for field in declared.properties}
+    names: dict[str, str] = {}
+    for field in declared.properties:
+        names[field.name] = unlike(identifier(field.name), [*TAKEN, *names.values()])
     fields = []
     for field in declared.properties:
         target = field.target
@@ -268,31 +277,29 @@ def _take_property(layout: Layout, node: Declared, number: int, field: FieldLayo
         lines += [*copy, f"{indent}if (error)", f"{indent}\treturn error;"]
         lines += Judge(layout, quick=False).type(node_struct(layout, node), field, field.type, place)
     else:
-        lines += [f"{indent}{name}.data = slot->data;", f"{indent}{name}.size = slot->size;", *_entries(layout, field, path, depth)]
+        lines += [f"{indent}{name}.data = slot->data;", f"{indent}{name}.size = slot->size;", *_entries(layout, node, field, path, depth)]
     return [*lines, "\t}"] if field.optional else lines
 
 
-def _entries(layout: Layout, field: FieldLayout, path: str, depth: int) -> list[str]:
+def _entries(layout: Layout, node: Declared, field: FieldLayout, path: str, depth: int) -> list[str]:
     """Judge the entries of a property of any length: a blob aligns to 4 bytes, so each is copied."""
     kind, indent = field.type, "\t" * depth
-    if not isinstance(kind, ArrayType) or kind.stride == 1:
+    if not isinstance(kind, ArrayType):
         return []
-    refuse = parameters(f"{indent}\treturn devstate_refuse", ["fault", "DEVSTATE_REMAINDER", "slot->at", "slot->size", quoted(path)], ";")
-    lines = [f"{indent}if (slot->size % {kind.stride})", *refuse]
-    element = kind.element
-    if not isinstance(element, StructType) or not Judge(layout, quick=False).struct(layout.struct(element.struct)):
+    lines = []
+    if kind.stride != 1:
+        refuse = ["fault", "DEVSTATE_REMAINDER", "slot->at", "slot->size", quoted(path)]
+        lines += [f"{indent}if (slot->size % {kind.stride})", *parameters(f"{indent}\treturn devstate_refuse", refuse, ";")]
+    place = Place(path="entry", name=path, at=f"slot->at + i * {kind.stride}", depth=depth + 1, base="it->")
+    judged = Judge(layout, quick=False).type(node_struct(layout, node), replace(field, target=None), kind.element, place)
+    if not judged:
         return lines
-    check = f"{identifier(layout.name)}_check_{element.struct}"
     return [
         *lines,
         f"{indent}for (u32 i = 0; i < slot->size / {kind.stride}; i++) {{",
-        f"{indent}\t{element_type(element)} entry;",
+        *(f"{line};" for line in declared(layout, kind.element, "entry", f"{indent}\t")),
         "",
         f"{indent}\tmemcpy(&entry, (const u8 *)slot->data + i * {kind.stride}, sizeof(entry));",
-        *parameters(f"{indent}\terror = {check}", ["&entry", "sizeof(entry)", "fault"], ";"),
-        f"{indent}\tif (error && fault)",
-        f"{indent}\t\tfault->at += slot->at + i * {kind.stride};",
-        f"{indent}\tif (error)",
-        f"{indent}\t\treturn error;",
+        *judged,
         f"{indent}}}",
     ]

@@ -12,9 +12,9 @@ from devstate.codec.validate import Fault, first_fault
 from devstate.errors import DecodeError, LimitError
 from devstate.fdt.reader import read
 from devstate.fdt.rules import DUPLICATE_NODE, DUPLICATE_PROPERTY, OVERLAPPING_BLOCKS
-from devstate.frozen import frozen
+from devstate.frozen import frozen, replace
 from devstate.layout.constraints import constraints
-from devstate.layout.model import ArrayType, BytesType, IntType, NodeLayout, StructLayout, StructType
+from devstate.layout.model import ArrayType, BytesType, IntType, NodeLayout, StructLayout, StructType, UnionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _property(
     flexible = isinstance(kind, ArrayType) and kind.count is None
     if flexible and isinstance(kind, ArrayType):
         values.append((field.name, value))
-        return _entries(layout, kind, value, at, here)
+        return _entries(layout, field, kind, value, at, here)
     if isinstance(kind, StructType) and layout.struct(kind.struct).flexible:
         values.append((field.name, value))
         return None
@@ -144,8 +144,10 @@ def _order(layout: Layout, kind: IntType) -> Literal["little", "big"]:
 def _value(layout: Layout, field: FieldLayout, value: bytes, number: int | None, at: int, here: str) -> Fault | None:
     kind = field.type
     if isinstance(kind, StructType):
-        fault = first_fault(layout, value, kind.struct)
-        return None if fault is None else Fault(fault.rule, fault.offset + at, f"{here}.{fault.path}", fault.expected, fault.found)
+        return _placed(first_fault(layout, value, kind.struct), at, here)
+    if isinstance(kind, ArrayType | UnionType):
+        alone = StructLayout("_property", field.size, 1, True, (replace(field, offset=0),))
+        return _placed(first_fault(replace(layout, structs=(*layout.structs, alone)), value, alone.name), at, here)
     for rule in constraints(layout, _PROPERTIES, field):
         if isinstance(kind, BytesType) and rule.rule == "text" and 0 not in value:
             return Fault("text", at, here, "a NUL", value)
@@ -154,14 +156,22 @@ def _value(layout: Layout, field: FieldLayout, value: bytes, number: int | None,
     return None
 
 
-def _entries(layout: Layout, kind: ArrayType, value: bytes, at: int, here: str) -> Fault | None:
+def _placed(fault: Fault | None, at: int, here: str) -> Fault | None:
+    """A fault in a value, as one in the blob."""
+    return None if fault is None else Fault(fault.rule, fault.offset + at, f"{here}.{fault.path}", fault.expected, fault.found)
+
+
+def _entries(layout: Layout, field: FieldLayout, kind: ArrayType, value: bytes, at: int, here: str) -> Fault | None:
     """The entries of a property of any length."""
     if len(value) % kind.stride:
         return Fault("remainder", at, here, f"entries of {kind.stride} bytes", len(value))
-    if not isinstance(kind.element, StructType):
+    if isinstance(kind.element, IntType) and not constraints(layout, _PROPERTIES, field):
         return None
+    whole, element = replace(field, type=kind.element, size=kind.stride), kind.element
     for place in range(0, len(value), kind.stride):
-        fault = first_fault(layout, value[place : place + kind.stride], kind.element.struct)
+        entry = value[place : place + kind.stride]
+        number = int.from_bytes(entry, _order(layout, element), signed=element.signed) if isinstance(element, IntType) else None
+        fault = _value(layout, whole, entry, number, at + place, here)
         if fault is not None:
-            return Fault(fault.rule, fault.offset + place + at, f"{here}.{fault.path}", fault.expected, fault.found)
+            return fault
     return None

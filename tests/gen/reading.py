@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from devstate.codec.validate import Fault
@@ -192,14 +193,17 @@ def driver(layout: Layout, number: int) -> list[str]:
 class Reader:
     """The formats, built and running."""
 
-    def __init__(self, where: Path, names: list[str], page_size: int = 4096, flags: tuple[str, ...] = ()) -> None:
-        self.layouts = {name: next(x for x in layouts_of(name) if x.environment.page_size == page_size) for name in names}
-        self.numbers = {name: number for number, name in enumerate(names)}
+    def __init__(
+        self, where: Path, names: Sequence[str], page_size: int = 4096, flags: Sequence[str] = (), own: Sequence[list[Layout]] = ()
+    ) -> None:
+        formats = {name: layouts_of(name) for name in names} | {layouts[0].name: layouts for layouts in own}
+        self.layouts = {name: next(x for x in each if x.environment.page_size == page_size) for name, each in formats.items()}
+        self.numbers = {name: number for number, name in enumerate(formats)}
         self.page_size = page_size
         lines = ['#include "devstate.h"', HEAD]
         for name, number in self.numbers.items():
             for kind in ("c-header", "c-codec-header", "c-codec"):
-                file, text = generate(kind, layouts_of(name))
+                file, text = generate(kind, formats[name])
                 (where / file).write_text(text)
             shared = {each.name for each in self.layouts[name].structs}
             lines += [f"#define {each} {identifier(name)}__{each}" for each in sorted(shared)]

@@ -17,9 +17,12 @@ from devstate.fdt.writer import write
 from devstate.gen.trees import declared_nodes, top
 from devstate.handover.open import open_handover
 from devstate.handover.tree import judge_tree
-from devstate.layout.model import FieldLayout, NodeLayout
+from devstate.layout.lower import lower
+from devstate.layout.model import PAGE_SIZES, Environment, FieldLayout, Layout, NodeLayout
 from devstate.layout.registry import Registry
 from devstate.memory.open import open_input
+from devstate.schema import S16, U8, U16, U32, U64, About, Array, Chars, Enum, Flags, FlexArray, MustBeZero, Reserved, Schema, Struct, prop
+from devstate.schema import Node as SchemaNode
 from devstate.testing.prover import layouts_of
 from devstate.testing.sweep import flipped
 from tests.gen.reading import Reader, flat, verdict_of
@@ -231,3 +234,70 @@ def test_real_roots(reader: Reader, any_captures: Path) -> None:
                 verdicts.append((same(reader, "memblock-v1", blob)[0], subtree.name))
     assert {("fine", "kho-v4"), ("tree", "LUO")} <= set(verdicts)
     assert all(rule in ("fine", "version", "size", "missing", "tree") for rule, _ in verdicts)
+
+
+def odd() -> list[Layout]:
+    """A devicetree that nobody has designed: all kinds of properties, names that C has taken or that are alike in C."""
+    inner = Struct("odd_inner", "kind" / Enum(U8, A=1, B=2), "zero" / MustBeZero(U8), "pad" / Reserved(2), "count" / U32 * About(minimum=1))
+    deep = SchemaNode("*", prop("z", U8), compatible="deep", optional=True)
+    root = SchemaNode(
+        "",
+        prop("must", MustBeZero(U32)),
+        prop("flag-bits", Flags(U64, A=0, B=63)),
+        prop("kind", Enum(U16, A=1, B=7), About(optional=True, default=7)),
+        prop("signed", S16, About(minimum=-3, maximum=5, optional=True)),
+        prop("text", Chars(12), About(optional=True)),
+        prop("three", Array(3, U16), About(maximum=9)),
+        prop("inner", inner, About(optional=True)),
+        prop("inners", FlexArray(inner)),
+        prop("numbers", FlexArray(U32), About(maximum=9, optional=True)),
+        prop("name", U64),
+        prop("has", U8, About(optional=True)),
+        prop("int", U32),
+        compatible='odd"v1\\',
+        children=(
+            SchemaNode("root", prop("x", U8), optional=True),
+            SchemaNode("any", prop("a-b", U8), prop("a_b", U8, About(optional=True))),
+            SchemaNode("*", prop("y", U32, About(minimum=1)), children=(deep,), optional=True),
+        ),
+    )
+    schema = Schema(compatible='odd"v1\\', name="odd", doc="for tests", source="tests", status="project", root=root)
+    return [lower(schema, Environment(size)) for size in PAGE_SIZES]
+
+
+@pytest.fixture(scope="module")
+def odd_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """The reader of that."""
+    made = Reader(tmp_path_factory.mktemp("odd"), [], own=[odd()])
+    yield made
+    assert made.close() == 0
+
+
+def test_how_wide_and_deep_a_format_may_be() -> None:
+    """32 properties that are looked for, 32 nodes in one, 8 levels; beyond that there is no reader."""
+
+    def known(root: SchemaNode) -> bool:
+        made = {"name": "wide", "doc": "for tests", "source": "tests", "status": "project"}
+        return bool(declared_nodes(lower(Schema(root=root, **made), Environment())))  # type: ignore[arg-type]  # a dict of arguments
+
+    numbers = [prop(f"p{number}", U8) for number in range(33)]
+    assert [True, False] == [known(SchemaNode("", *numbers[:count])) for count in (32, 33)]
+    assert [True, False] == [known(SchemaNode("", *numbers[:count], compatible="wide")) for count in (31, 32)]
+    children = tuple(SchemaNode(f"n{number}", numbers[0]) for number in range(33))
+    assert [True, False] == [known(SchemaNode("", numbers[0], children=children[:count])) for count in (32, 33)]
+    for levels, expected in ((8, True), (9, False)):
+        node = SchemaNode("x", numbers[0])
+        for _ in range(levels - 2):
+            node = SchemaNode("x", numbers[0], children=(node,))
+        assert expected == known(SchemaNode("", numbers[0], children=(node,)))
+
+
+@given(st.data())
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+def test_odd_trees(odd_reader: Reader, data: st.DataObject) -> None:
+    """Every kind of property, mostly right, in any order."""
+    root = top(odd_reader.layouts["odd"])
+    assert root is not None
+    blob = bytes(write(Fdt(data.draw(nodes(root)))))
+    same(odd_reader, "odd", blob)
+    same(odd_reader, "odd", flipped(blob, data.draw(st.integers(0, 8 * len(blob) - 1))))
