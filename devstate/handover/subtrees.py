@@ -98,7 +98,8 @@ def _open_fdt(follow: Follow, subtree: Subtree) -> None:
         at = None if subtree.pa is None or each.offset is None else subtree.pa + each.offset
         follow.problem("subtree-fdt", each.message, at, f"{subtree.path}{each.path or ''}", each.expected, each.found)
     registry = follow.handover.registry
-    names = registry.names(strings[0]) if strings else []
+    own = registry.found_by(f"KHO subtree {subtree.name}")  # a client that is known refuses what others know
+    names = [name for name in (registry.names(strings[0]) if strings else []) if not own or name in own]
     layouts = [registry.layout(name, follow.handover.environment) for name in names]
     subtree.layout = best_form(layouts, subtree.fdt.root)
 

@@ -116,6 +116,7 @@ CASES: dict[str, tuple[Edit, Reaction, str]] = {
     "radix key too wide": (lambda e: e.u64(e.opened.memory_map_pa + 32, e.opened.preserved.map.node_pages[1]), R.DIES_EARLY, "radix-key"),
     "LUO node renamed": (rename(b"LUO\0", b"LUp\0"), R.RETRIEVE_FAILS, "lost-subtree"),
     "LUO address 0": (lambda e: e.u64(e.opened.subtree("LUO").data_pa, 0), R.PANIC, "subtree-property"),
+    "LUO at the root": (lambda e: e.u64(e.opened.subtree("LUO").data_pa, e.opened.fdt_pa), R.PANIC, "subtree-format"),
     "LUO string unknown": (luo("compatible", b"luo-v6\0\0"), R.PANIC, "subtree-format"),
     "LUO string older": (luo("compatible", b"luo-v3\0\0"), R.PANIC, "luo-compatible"),
     "LUO string unterminated": (luo("compatible", b"luo-v5xx"), R.PANIC, "subtree-format"),
