@@ -36,7 +36,7 @@ SWEPT_EACH = 512
 RECORDS = 700
 """Records of an array: more than two batches of the generated loop."""
 
-TURNED = 100
+TURNED = 24
 """Bits, spread over the struct, for which an array is given to Python as well: its columns are those of the sweep."""
 
 QUICK = settings(
