@@ -28,6 +28,9 @@ from tests.live.stage import PLAN, Stage, reaction_class
 WINDOW = 32 << 20
 """Bytes of free memory that devstate builds in."""
 
+NOEXEC_SEAL, SEAL_EXEC = 8, 32
+"""The flag of memfd_create(2) that sets the seal."""
+
 GOLDEN = 0x9E3779B97F4A7C15
 """The factor of ``word()`` in agent.c."""
 
@@ -48,8 +51,8 @@ def planned(plan: str) -> tuple[SessionSpec, ...]:
             case ["session", name]:
                 sessions.append(SessionSpec(name))
             case ["file", *words]:
-                token, size, seed, seals, position, _ = map(int, words)
-                file = FileSpec(token, content(size, seed), size, position, seals)
+                token, size, seed, seals, position, flags = map(int, words)
+                file = FileSpec(token, content(size, seed), size, position, seals | (SEAL_EXEC if flags & NOEXEC_SEAL else 0))
                 sessions[-1] = replace(sessions[-1], files=(*sessions[-1].files, file))
     return tuple(sessions)
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         def again(self, fd: int) -> int:
             """Another descriptor for the same file."""
 
+        def look(self, fd: int) -> object:
+            """What the file looks like."""
+
 
 KINDS = (
     "memfd", "empty", "hole", "sealed", "noexec", "unlinked", "huge", "linked", "null", "pipe", "socket", "directory", "event", "path",
@@ -51,12 +54,12 @@ class Run:
         self.answers: dict[str, str] = {}
         self.device = -1
         self.sessions: dict[int, str] = {}
-        self.kept: dict[tuple[int, int], int] = {}
+        self.kept: dict[tuple[int, int], object] = {}
 
     def close(self, fd: int) -> None:
         """Close a descriptor; a session loses what it has."""
         self.calls.close(fd)
-        self.kept = {key: file for key, file in self.kept.items() if fd not in (key[0], file)}
+        self.kept = {key: file for key, file in self.kept.items() if fd != key[0]}
 
     def open(self, what: str) -> int:
         """Open the device."""
@@ -89,7 +92,7 @@ class Run:
         made = struct.pack(ioctl.form, ioctl.size + len(tail) if size is None else size, *values)
         found = self.raw(what, fd, ioctl.request, made + tail)
         if found and ioctl is uapi.PRESERVE_FD:
-            self.kept[fd, int(str(values[1]))] = int(str(values[0]))
+            self.kept[fd, int(str(values[1]))] = self.files.look(int(str(values[0])))
         return int(struct.unpack_from("=i", found, 4)[0]) if found else -1
 
     def session(self, what: str, ioctl: uapi.Ioctl, name: bytes, tail: bytes = b"", size: int | None = None) -> int:

@@ -123,6 +123,10 @@ class Files:
         """Another descriptor of a file, which only reads."""
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
 
+    def look(self, fd: int) -> object:
+        """Size, position, seals, digest."""
+        return looks(fd)
+
 
 def made_memfd(kind: str) -> int:
     """A memfd that is sealed, empty, or whatever its kind says."""
@@ -183,8 +187,8 @@ def old(notes: Notes) -> None:
     before(run)
     run.close(run.device)
     notes.write("answers", run.answers)
-    truth |= {f"{run.sessions[session]}/{token}": looks(file) for (session, token), file in run.kept.items()}
-    notes.write("truth", truth | {"by-verb/5": looks(fd)})
+    truth |= {f"{run.sessions[session]}/{token}": look for (session, token), look in run.kept.items()}
+    notes.write("truth", truth | {"by-verb/5": looks(os.open(f"/proc/self/fd/{fd}", os.O_RDWR))})  # as the verb opens it
     notes.devstate("capture", "capture", "-o", str(notes.shared / "out.core.zst"))
     notes.devstate("capture preserved", "capture", "--preserved", "-o", str(notes.shared / "out-preserved.core.zst"))
     sign = notes.shared / "preserved"

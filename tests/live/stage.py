@@ -6,6 +6,7 @@ Each time some of its memory is changed, and what the new kernel makes of it is 
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ BOOTS, TAKES, ASKS = 120.0, 30.0, 2.0
 """Seconds: for the first boot; for one new kernel to say something more (without KVM it boots in about two, on a machine of its own); of
 silence after which its processor is looked at."""
 
-POLLS = 0.02
+POLLS, SETTLES = 0.02, 3.0
 
 PANIC, OOPS, WARNING = "Kernel panic - not syncing", ("Oops: ", "BUG: unable to handle", "kernel BUG at"), ("WARNING: ", "BUG: Bad page")
 
@@ -129,10 +130,17 @@ class Stage:
                 died = "panic"
             elif self.machine.process.poll() is not None or time.monotonic() - last > TAKES or self.dead(last):
                 died = "hangs"
+        if died:
+            self.settle()
         said = tuple(line[1:] for line in text.splitlines() if line.startswith("@"))
         if any(sign in text for sign in OOPS) and "boot new" in " ".join(said):
             died = "oops"
         return Reaction(said, died, text, time.monotonic() - start)
+
+    def settle(self) -> None:
+        """A kernel that died may end the machine, a moment later."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.machine.wait(SETTLES)
 
     def dead(self, last: float) -> bool:
         """Whether it stands still for ever, having said nothing since ``last``."""
