@@ -31,6 +31,9 @@ SECTION = 128 << 20
 SESSIONS, FILES = 51, 63
 """Entries of 80 and of 64 bytes in a block."""
 
+LAST = (1 << 64) - 1
+"""The greatest index of a page in a file."""
+
 
 class Luck(Exception):
     """What happens depends on what nobody knows."""
@@ -330,6 +333,8 @@ class Reader:
                     failed = failed or "EEXIST"
                 elif failed is None:
                     pages |= {index + page: pfn + page if flags & 2 else 0 for page in range(1 << folio)}
+            if LAST in pages:
+                raise Fault  # it is not truncated when the file is closed: clear_inode() stops
             if failed:
                 raise Errno(failed)
         inside = {index: pfn for index, pfn in pages.items() if index * PAGE < size and pfn}

@@ -171,6 +171,7 @@ CASES: dict[str, tuple[Edit, Reaction, str]] = {
         "claimed-twice",
     ),
     "folio index beyond the file": (folio(255, at=1 << 40), R.SILENT_WRONG, "folio-records"),
+    "folio index the last there is": (folio(3, at=(1 << 64) - 1), R.OOPS, "folio-records"),
     "folio index twice": (folio(3, at=4), R.RETRIEVE_FAILS, "folio-records"),
     "folios exchanged": (lambda e: exchange(e, 3, 9), R.SILENT_WRONG, "folio-records"),
     "root page not preserved": (unpreserve(lambda e: e.opened.fdt_pa), R.ACCEPTED, "page-not-preserved"),

@@ -4,10 +4,11 @@
 What       A folio's pfn is 0, not the head of a preserved block, or used before; its index is beyond the file, used before, out
            of order or not a multiple of its pages; its flags are unknown or lack UPTODATE.
 Why        A pfn of 0, a missing UPTODATE or an index beyond the size reads as zeros, without a message. A folio that cannot be
-           restored is EIO, an index used before is EEXIST.
+           restored is EIO, an index used before is EEXIST. A folio at the last index that there is (2^64-1) stays when the file is
+           closed, and the kernel stops there.
 Example    record 3 with pfn 0: page 3 of the guest's memory is zeros.
 Instead    Write the array from the page cache, under its lock.
-Reference  memfd_luo_retrieve_folios() in mm/memfd_luo.c
+Reference  memfd_luo_retrieve_folios() in mm/memfd_luo.c, shmem_undo_range() in mm/shmem.c
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ TEXTS = {
     "duplicate-pfn": ("the page was used before", "a page of its own", Reaction.RETRIEVE_FAILS, Severity.ERROR),
 }
 """For each fault of an audit: message, what is expected, reaction, severity."""
+
+LAST = (1 << 64) - 1
+"""The index that shmem_undo_range() does not come to: clear_inode() finds a page left."""
 
 FIELDS = {"pfn-zero": 0, "not-preserved": 0, "duplicate-pfn": 0, "flags-unknown": 0, "not-uptodate": 0}
 """Offset in the record of what is at fault; indices are at 8."""
@@ -82,6 +86,8 @@ def _finding(context: Context, file: PreservedFile, name: str, count: int, first
         related = ((field_pa(file.data_pa, file.body, "size"), "the size of the file"),)
     if name == "beyond-size" and count > 1 and file.body is not None:
         pa, message = field_pa(file.data_pa, file.body, "size"), "the size of the file is below its folios"
+    if name == "beyond-size" and index == LAST:
+        message, reaction = "the folio at this index stays when the file is closed", Reaction.OOPS
     found = f"pfn {pfn:#x}, flags {flags:#x}, index {index} ({count} of {audit_count(file)} records)"
     return RULE.finding(
         handover,
