@@ -25,8 +25,15 @@ if TYPE_CHECKING:
     from devstate.handover.model import Handover
     from devstate.handover.state import Part
 
-IOMMU, INTERRUPTS, ITS, DEVICES = "devstate iommu", "devstate interrupts", "devstate its", "devstate devices"
+IOMMU, INTERRUPTS, ITS, DEVICES, KVM = "devstate iommu", "devstate interrupts", "devstate its", "devstate devices", "devstate kvm"
 """Where the schemas say that they are found."""
+
+COUNTED = {
+    IOMMU: ("tables", "domains", "attachments", "windows"),
+    INTERRUPTS: ("vectors", "pins", "affinities", "masks", "routes", "irqfds", "posted"),
+    ITS: ("areas", "lpis"),
+}
+"""Parts that the head of an object counts, in fields of their names."""
 
 UNITS_MAX = 256
 """Units of one handover: more than any machine has."""

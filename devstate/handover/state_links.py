@@ -37,8 +37,8 @@ ROWS_MAX = 1 << 16
 DEPTH_MAX = 4
 """Links behind links."""
 
-ELSEWHERE = "devstate iommu"
-"""Where layouts are found whose links are judged by the tables of their unit: some are addresses of a guest."""
+OF_A_GUEST = ("devstate iommu", "top_table")
+"""Where a layout is found, and its field that may be a guest's address; the tables of the unit judge it."""
 
 
 @frozen
@@ -67,14 +67,14 @@ def leads(layout: Layout, struct: str) -> list[tuple[str, int, FieldLayout]]:
 
 def opaque(layout: Layout, struct: str) -> list[tuple[str, int, FieldLayout]]:
     """The same of links to memory of which no more is said than that it is there."""
-    if layout.found_by == ELSEWHERE:
-        return []
     pending, found = [(struct, "", 0)], []
     for name, prefix, base in pending:
         for field in layout.struct(name).fields:
             if isinstance(field.type, StructType):
                 pending.append((field.type.struct, f"{prefix}{field.name}.", base + field.offset))
-            elif field.target is not None and field.target.kind == "opaque" and field.width is None and isinstance(field.type, IntType):
+            elif field.target is None or field.target.kind != "opaque" or not isinstance(field.type, IntType) or field.width is not None:
+                continue
+            elif (layout.found_by, field.name) != OF_A_GUEST:
                 found.append((prefix + field.name, base + field.offset, field))
     return found
 

@@ -18,6 +18,7 @@ from devstate.handover.iommu.state import unit_state
 from devstate.handover.open import open_memory
 from devstate.handover.spec import PartSpec, RegionSpec, Spec
 from devstate.memory.physmem import MemoryRegion, PhysMemory
+from devstate.pagetable.radix import Run
 from tests.handover.builders import KERNELS
 from tests.handover.test_versions import SCRATCH
 
@@ -78,7 +79,8 @@ def judged(iommu: Parts | None = None, vectors: list[dict[str, Any]] | None = No
     if lpis is not None:
         head = dict.fromkeys(("base", "typer", "cbaser", "creadr", "propbaser", "ctlr", "iidr", "areas", "flags", "padding"), 0)
         add("its/its0", "its-v1", head | {"name": bytes(64), "baser": (0,) * 8, "lpis": len(lpis)}, {"lpis": ("ds_lpi", lpis)})
-    built = build(Spec(KERNELS[-1], regions=(RegionSpec("trace", 4096),), scratch=SCRATCH, parts=tuple(parts)))
+    regions_ = (RegionSpec("trace", 4096),)
+    built = build(Spec(KERNELS[-1], regions=regions_, scratch=SCRATCH, parts=tuple(parts), preserved=(Run(ROOT, 4, 0),)))
     view = built.arena.view()
     regions = [*view.regions, *([MemoryRegion(ROOT, 4 * 4096, memoryview(tables()))] if memory else [])]
     handover = open_memory(PhysMemory(regions, source="built"), fdt=built.fdt_pa, scratch=built.scratch)

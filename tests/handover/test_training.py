@@ -174,6 +174,74 @@ CASES: dict[str, tuple[Callable[[str], str], set[tuple[str, str]]]] = {
 """What becomes of the spec, and (rule, end of the path) of what check says."""
 
 
+VM = """
+[[parts]]
+path = "kvm/alpha/memslots"
+format = "kvm-x86-memslots-v1"
+zeros = true
+records = [SLOTS]
+"""
+
+
+@pytest.mark.parametrize(
+    ("slots", "said", "wanted"),
+    [
+        ("{ slot = 0, memory_size = 0x200000, token = 1 }, { slot = 1, guest_phys_addr = 0x200000, memory_size = 4096, token = 1 }", 2, []),
+        ("{ slot = 0, memory_size = 0x200000, token = 1 }", 2, ["kvm/alpha.memslots"]),
+        ("{ slot = 0, memory_size = 0x200000, token = 9 }", 1, ["kvm/alpha/memslots[0].token"]),
+        ("{ slot = 0, memory_size = 0x200000, token = 1, offset = 0x300000 }", 1, ["kvm/alpha/memslots[0].token"]),
+        (
+            "{ memory_size = 4096, token = 1, flags = ['GUEST_MEMFD'], guest_memfd_token = 5 }", 1,
+            ["kvm/alpha/memslots[0].guest_memfd_token"],
+        ),
+        ("{ memory_size = 4096, token = 1 }, { guest_phys_addr = 8192, memory_size = 1, token = 1 }", 2, ["kvm/alpha/memslots[1].slot"]),
+        (
+            "{ memory_size = 8192, token = 1 }, { slot = 1, guest_phys_addr = 4096, memory_size = 1, token = 1 }", 2,
+            ["kvm/alpha/memslots[1].guest_phys_addr"],
+        ),
+    ],
+)  # fmt: skip
+def test_machines_are_judged(slots: str, said: int, wanted: list[str]) -> None:
+    """Memory slots against files and each other, counts against parts."""
+    text = SPEC.read_text().replace("vcpus = 1, xsave", f"vcpus = 1, memslots = {said}, xsave") + VM.replace("SLOTS", slots)
+    found = check(made(text)[1]).findings
+    assert [("kvm-state", f"devstate/{path}") for path in wanted] == [(each.rule, each.location.path) for each in found]
+
+
+def test_dirty_maps_and_xsave_are_judged() -> None:
+    """A bitmap of another slot, of too many pages, of too few words; an XSAVE area of another size."""
+    dirty = "{ slot = SLOT, page_shift = 12, pages = PAGES, words = WORDS, bitmap = [BITS] }"
+    head = SPEC.read_text().replace("vcpus = 1, xsave", "vcpus = 1, memslots = 1, xsave")
+    head += VM.replace("SLOTS", "{ slot = 3, memory_size = 0x101000, token = 1 }")
+    for slot, pages, words, field in ((3, 257, 5, ""), (4, 257, 5, ".slot"), (3, 256, 4, ".pages"), (3, 257, 4, ".words")):
+        row = dirty.replace("SLOT", str(slot)).replace("PAGES", str(pages)).replace("WORDS", str(words))
+        row = row.replace("BITS", ", ".join(["0"] * words))
+        text = f'{head}[[parts]]\npath = "kvm/alpha/dirty0"\nformat = "kvm-x86-dirty-v1"\nrecord = {row}\n'
+        found = [each.location.path for each in check(made(text)[1]).findings]
+        assert ([f"devstate/kvm/alpha/dirty0{field}"] if field else []) == found
+    text = f'{head}[[parts]]\npath = "kvm/alpha/vcpu0/xsave"\nformat = "kvm-x86-xsave-v1"\nzeros = true\nrecord = {{ extra = [1] }}\n'
+    assert ["devstate/kvm/alpha/vcpu0/xsave"] == [each.location.path for each in check(made(text)[1]).findings]
+
+
+@pytest.mark.parametrize("name", ["iommu/dmar0.windows", "interrupts/alpha.irqfds", "its/its0.lpis"])
+def test_counts_are_judged(name: str) -> None:
+    """A head that says one more than there are."""
+    path, _, field = name.partition(".")
+    start = SPEC.read_text().index(f'path = "{path}"')
+    head, rest = SPEC.read_text()[:start], SPEC.read_text()[start:]
+    found = check(made(head + rest.replace(f"{field} = ", f"{field} = 1", 1))[1]).findings
+    assert [("state-counts", f"devstate/{name}")] == [(each.rule, each.location.path) for each in found]
+
+
+def test_a_layout_that_is_missing(everything: Handover) -> None:
+    """A part of a published format that has lost its layout is no part without one."""
+    spot = next(each for each in spots(everything, range) if each.path == "devstate/its/its0/lpis.layout" and each.what == "property")
+    assert everything.memory is not None
+    old = bytes(everything.memory.read(spot.pa, spot.size))
+    found = check(reopened(everything, [Change(spot.pa, old, b"\0\0\0\4" * (len(old) // 4), spot.path, "property", "dropped")])).findings
+    assert ("state-format", "devstate/its/its0/lpis") in {(each.rule, each.location.path) for each in found}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_links_and_values_are_judged(name: str) -> None:
     """Each rule fires on its case, at the field."""

@@ -32,6 +32,8 @@ def check(context: Context) -> Iterator[Finding]:
     known = known_fingerprints(handover)
     for part in handover.state.parts:
         wanted = known.get(part.format)
-        if wanted and part.layout is not None and part.fingerprint not in wanted:
+        if wanted and not part.fingerprint and part.place:
+            yield RULE.finding(handover, f"{part.format} without its layout", part.link, part.path, " or ".join(wanted), "none")
+        elif wanted and part.layout is not None and part.fingerprint not in wanted:
             message = f"{part.format} does not have this layout"
             yield RULE.finding(handover, message, part.link, part.path, " or ".join(wanted), part.fingerprint)
