@@ -159,7 +159,7 @@ def sweep(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> 
 
 def fault_of(text: str, scenario: Scenario) -> Fault:
     """A fault of a scenario, as on the command line. UsageError for one that there is not."""
-    from devstate.rehearsal.faults import NEW, NEW_STEPS, OLD_STEPS, callbacks_of
+    from devstate.rehearsal.faults import DRIVER, NEW, NEW_STEPS, OLD_STEPS, callbacks_of
     from devstate.rehearsal.run import Fault
 
     how, _, place = text.partition(":")
@@ -167,7 +167,7 @@ def fault_of(text: str, scenario: Scenario) -> Fault:
     callbacks = callbacks_of(scenario)
     if how in ("early", "journal") and not place:
         return Fault(how, int(how == "early"))
-    if how == "missing" and place in callbacks:
+    if how == "missing" and place in callbacks and place != DRIVER:
         return Fault(how, 1, "", place)
     if how in ("fail", "slow", "kill") and op in callbacks.get(participant, ()):
         if how == "slow" and op not in dict(scenario.budgets):

@@ -195,9 +195,9 @@ class Devices:
         """One phase of one device: its driver, then its bus."""
         self.engine.run(phase, _sides(device))
 
-    def take_up(self, device: Device) -> None:
+    def take_up(self, device: Device, phase: Phase = RESTORE) -> None:
         """In the new kernel: let one device's driver take up what was left of it."""
-        self.engine.run(RESTORE, [_Side(device, device.driver, "driver")])
+        self.engine.run(phase, [_Side(device, device.driver, "driver")])
 
     def saved(self) -> tuple[DeviceState, ...]:
         """What the jump carries: one entry for each preserved device, parents first."""

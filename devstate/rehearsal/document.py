@@ -66,7 +66,10 @@ def jump(steps: Sequence[Step], hop: int) -> dict[str, Any]:
     rows = [{"name": who, "op": op, "us": round(took / 1000, 1), "blackout": blackout} for _, who, op, took, blackout in calls]
     total = sum(phase["us"] for phase in phases if phase["blackout"])
     other = sum(phase["us"] for phase in phases if phase["name"] in OF_A_REHEARSAL)
-    return {"from": hop, "blackout_us": total, "own_us": total - other, "phases": phases, "participants": rows}
+    rederived = last["restored"].more["rederived"] if "restored" in last else []
+    return {
+        "from": hop, "blackout_us": total, "own_us": total - other, "phases": phases, "participants": rows, "rederived": rederived,
+    }  # fmt: skip
 
 
 def sweep_document(scenario: Scenario, tried: Sequence[Tried]) -> dict[str, Any]:

@@ -12,6 +12,9 @@
         def load(self, device, values):                   in the new kernel: the values in the form of its own version
             self.rings = values["rings"]
 
+A driver that can find out by itself where its device is may say so: it has a method ``derive``, which a scenario of ``preflight =
+"rederive"`` calls where a record cannot be read.
+
 A driver that keeps more than a record has pages of its own (``probe``, ``keep``): they are preserved, and a record leads there.
 
 What is left is a record of that schema, typed and checked by its layout. A driver reads what its own version left, and what older ones
@@ -27,6 +30,7 @@ from devstate.errors import EncodeError, LiveUpdateError, UsageError
 from devstate.layout.converting import convert
 from devstate.layout.model import Environment
 from devstate.layout.registry import Registry
+from devstate.rehearsal.device import BATCH
 from devstate.rehearsal.machine import FAULTS, PAGE, STAMPS, Machine
 from devstate.rehearsal.state import values_of
 
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
     from devstate.codec.record import Record
     from devstate.luo.devices import Device
     from devstate.memory.arena import Arena
+    from devstate.rehearsal.world import World
+
+TRIES = 8
+"""How often a ring is looked at: the device may be in the middle of its newest stamp."""
 
 
 class Bus:
@@ -68,6 +76,7 @@ class Driver(Bus):
     def __init__(self, version: int, number: int, machine: Machine, registry: Registry) -> None:
         self.version, self.number, self.machine, self.registry = version, number, machine, registry
         self.pages: list[int] = []
+        self.world: World | None = None
 
     def probe(self, arena: Arena) -> None:
         """At a cold boot: set the device up. What must survive in memory is put there with :meth:`keep`."""
@@ -95,6 +104,17 @@ class Driver(Bus):
     def load(self, device: Device, values: dict[str, Any]) -> None:
         """Take up what was left, in the form of this version. LiveUpdateError for what it cannot go on from."""
 
+    def derive(self, device: Device, record: Record | None, world: World) -> None:
+        """In the new kernel, in place of ``load``: find out where the device is, whatever was left of it. ``record`` is what was left, in
+        the form of the other version; None when this kernel does not know the format. LiveUpdateError when what is found cannot be.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def derives(cls) -> bool:
+        """Whether drivers of this class do."""
+        return cls.derive is not Driver.derive
+
     def stamps(self) -> int:
         """Writes that the device has done so far."""
         return self.machine.counter(self.number, STAMPS)
@@ -107,6 +127,11 @@ class Driver(Bus):
         """In the new kernel: ``payload`` is compatible and record of what was left. ENOENT for what this version does not read."""
         compatible, record = device.payload
         self.load(device, self.converted(device.name, compatible, record))
+
+    def rederive(self, device: Device) -> None:
+        """In the new kernel, for what this version does not read."""
+        assert self.world is not None  # whoever calls this has set it
+        self.derive(device, device.payload[1], self.world)
 
     def reads(self, compatible: str) -> bool:
         """Whether this version reads what such a driver left."""
@@ -142,6 +167,14 @@ class RingDriver(Driver):
         """EINVAL when the device is not where it was left."""
         if values["device"] != self.number or values["stamps"] > self.stamps():
             raise LiveUpdateError(errno.EINVAL, f"{device.name}: the device is not where its driver left it")
+
+    def derive(self, device: Device, record: Record | None, world: World) -> None:
+        """The newest stamp in its ring says how far it is. EINVAL when that is not what the device counts."""
+        for _ in range(TRIES):
+            least, newest, most = self.stamps(), world.newest(), self.stamps() + BATCH
+            if least <= (0 if newest is None else newest + 1) <= most:
+                return
+        raise LiveUpdateError(errno.EINVAL, f"{device.name}: {least} stamps are counted, the newest in the ring is {newest}")
 
 
 def load_driver(name: str | None) -> type[Driver]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import random
 
 from devstate.frozen import frozen
+from devstate.rehearsal.drivers import load_driver
 from devstate.rehearsal.live import LIVE
 from devstate.rehearsal.run import DONE, KEPT, LOST, REFUSED, Fault, Result, run
 
@@ -33,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devstate.rehearsal.scenario import Scenario
+    from devstate.rehearsal.scenario import DevicePlan, Scenario
 
 RFC = {
     "memory": ("prepare", "freeze", "restore"),
@@ -50,6 +51,9 @@ MERGED: dict[str, tuple[str, ...]] = {
 }
 """The callbacks that a rehearsal's participants have, as handlers and shared objects in the merged design."""
 
+DRIVER = "driver"
+"""Drivers of devices, where they have a callback that is nobody else's."""
+
 OF_DEVICES = ("vfio", "devices")
 """Those that are called in the merged design only for devices."""
 
@@ -57,10 +61,10 @@ OLD_STEPS = ("prepared", "frozen", "build", "handed-over")
 NEW_STEPS = ("open", "check", "restore", "restored", "finish")
 """Steps of a kernel's own, where it can be killed."""
 
-NEW = ("restore", "retrieve", "can_finish", "finish")
+NEW = ("restore", "rederive", "retrieve", "can_finish", "finish")
 """Ops of the new kernel."""
 
-TAKING = ("restore", "retrieve")
+TAKING = ("restore", "rederive", "retrieve")
 """Ops of the blackout in the new kernel: without them, nothing is taken over."""
 
 HARM = ("device ", "guest memory")
@@ -88,11 +92,21 @@ class Tried:
 
 def callbacks_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """The callbacks that are made in a scenario, by participant."""
+    drivers = {DRIVER: ("rederive",)} if any(_is_rederived(scenario, each) for each in scenario.devices) else {}
     if scenario.policy == "rfc":
-        return RFC
+        return RFC | drivers
     if any(each.requested and each.reclaim for each in scenario.devices):
-        return MERGED
+        return MERGED | drivers
     return {name: ops for name, ops in MERGED.items() if name not in OF_DEVICES}
+
+
+def _is_rederived(scenario: Scenario, plan: DevicePlan) -> bool:
+    """Whether the first new kernel's driver of a device has to derive what it cannot read: what a newer one left."""
+    if scenario.preflight != "rederive" or not (plan.requested and plan.reclaim):
+        return False
+    driver = load_driver(plan.driver)
+    old, new = (driver.compatibles[version - 1] for version in plan.drivers[:2])
+    return driver.derives() and plan.drivers[0] > plan.drivers[1] and old != new
 
 
 def ends_of(fault: Fault, scenario: Scenario) -> tuple[str, ...]:
@@ -127,7 +141,8 @@ def faults_of(scenario: Scenario, structures: tuple[tuple[int, int, str], ...] =
             yield Fault("kill", hop, op, participant)
             if op in budgets:
                 yield Fault("slow", hop, op, participant)
-        yield Fault("missing", 1, "", participant)
+        if participant != DRIVER:
+            yield Fault("missing", 1, "", participant)
     for step in (*OLD_STEPS, *NEW_STEPS):
         yield Fault("kill", int(step in NEW_STEPS), step, "kernel")
     yield Fault("early", 1)

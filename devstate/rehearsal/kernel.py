@@ -36,6 +36,7 @@ from devstate.rehearsal.state import Left
 from devstate.rehearsal.takeover import judge, poison
 from devstate.rehearsal.tree import RehearsedDevices
 from devstate.rehearsal.vcpus import KvmVcpus, Vcpus
+from devstate.rehearsal.world import world_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Kernel:
         self.devices = RehearsedDevices(
             scenario, self.hop, machine, self.engine, lambda: self.policy.state, self.registry
         )
+        self.devices.world = lambda number: world_of(self, number)
         self.participants: list[Any] = [self.guest, self.vcpus, self.iommu, self.interrupts, self.devices]
         self.journal = Journal(plan["journal"], sync=plan.get("sync", True)) if plan.get("journal") else None
         self.fault: dict[str, Any] = plan.get("fault") or {}
@@ -182,7 +184,8 @@ class Kernel:
             self.replace(entry)
 
     def look_ahead(self) -> None:
-        """Pre-flight, by the scenario's policy: not at all; refuse; or go without the devices that stand in the way."""
+        """Pre-flight, by the scenario's policy: not at all; refuse; go without the devices that stand in the way; or let the next
+        drivers of these derive what they cannot read."""
         if self.scenario.preflight == "off":
             return
         from devstate.rehearsal.preflight import preflight
@@ -195,7 +198,7 @@ class Kernel:
             found = preflight(self)
         if found.reasons:
             raise LiveUpdateError(errno.ECANCELED, f"pre-flight: {'; '.join(found.reasons)}")
-        self.say("pre-flight", metadata=found.metadata, building=found.building)
+        self.say("pre-flight", metadata=found.metadata, building=found.building, rederived=[each.name for each in found.derived])
 
     def quiesce(self) -> None:
         """Stop the DMA of devices that do not come along, as a shutdown does; the new kernel starts them afresh."""
@@ -233,7 +236,7 @@ class Kernel:
             self.say("checked")
             self.step("restore")
             self.restore(handover)
-            self.say("restored", registers=self.vcpus.shown(self.vcpus.read()), calls=self.calls())
+            self.say("restored", registers=self.vcpus.shown(self.vcpus.read()), calls=self.calls(), rederived=self.devices.rederived)
             self.step("restored")
             poison(self.machine, handover)
         except DevstateError as error:

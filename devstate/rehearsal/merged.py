@@ -82,7 +82,7 @@ class Merged(Policy):
         return handlers.SharedIommu(self, kernel.iommu, IOMMU), handlers.SharedTree(self, kernel.devices, TREE)
 
     def _handlers(self) -> Iterator[FileHandler]:
-        """Those of the participants; of drivers, one for each format that one of them reads, newest first."""
+        """Those of the participants; of drivers, one for each format that one of them reads, or derives, newest first."""
         kernel, memfd = self.kernel, forms(self.kernel).memfd or ""
         yield handlers.MemoryHandler(self, kernel.guest, Registry.shipped().summaries[memfd].compatible or memfd)
         yield handlers.IommufdHandler(self, kernel.iommu, IOMMU, f"iommu/{kernel.iommu.kind.name}")
@@ -90,8 +90,8 @@ class Merged(Policy):
         yield handlers.InterruptHandler(self, kernel.interrupts, INTERRUPT, f"interrupts/{GUEST}")
         seen = set()
         for driver in sorted(kernel.devices.drivers(), key=lambda driver: -driver.version):
-            for name in driver.compatibles[: driver.version][::-1]:
-                if name not in seen and driver.reads(name):
+            for name in driver.compatibles[::-1]:
+                if name not in seen and (driver.reads(name) or kernel.devices.derives(driver, name)):
                     seen.add(name)
                     yield (driver.handler or handlers.DeviceHandler)(self, kernel.devices, name)
 

@@ -2,7 +2,7 @@
 """Pre-flight: everything that can be known before anything is asked of anybody. Nothing is left half-done when it says no.
 
 - will the next kernel read what this one writes? (``compat.predict``, for the formats that are really carried)
-- will its drivers read what these leave? (the converters of the registry)
+- will its drivers read what these leave? (the converters of the registry; or do they derive it by themselves?)
 - is the handover sound? (it is built into memory of nobody's, and ``check`` looks at it)
 - can devices reach memory that would not be preserved? (``prove``, on every domain)
 
@@ -40,12 +40,13 @@ if TYPE_CHECKING:
 
 @frozen
 class Preflight:
-    """``reasons`` against the jump, in words; ``droppable`` are devices without which there is none. ``metadata`` in bytes, ``building`` in
-    nanoseconds: what is to be expected in the blackout.
+    """``reasons`` against the jump, in words; ``droppable`` are devices without which there is none; ``derived`` are those that the next
+    drivers derive by themselves. ``metadata`` in bytes, ``building`` in nanoseconds: what is to be expected in the blackout.
     """
 
     reasons: tuple[str, ...]
     droppable: tuple[Device, ...]
+    derived: tuple[Device, ...]
     metadata: int
     building: int
 
@@ -54,7 +55,9 @@ def preflight(kernel: Kernel) -> Preflight:
     """Look at all of it. Never raises for what it finds."""
     registry = kernel.registry
     old, new = kernel.scenario.kernels[kernel.hop], kernel.scenario.kernels[kernel.hop + 1]
-    dropped = tuple([device for device in kernel.devices.going() if not _reads(kernel, device)])
+    unread = [device for device in kernel.devices.going() if not _reads(kernel, device)]
+    derived = tuple([device for device in unread if kernel.scenario.preflight == "rederive" and device.driver.derives()])
+    dropped = tuple([device for device in unread if device not in derived])
     reasons = [f"{device.name}: its next driver does not read what this one leaves" for device in dropped]
     start, metadata = time.perf_counter_ns(), 0
     try:
@@ -64,7 +67,7 @@ def preflight(kernel: Kernel) -> Preflight:
         reasons += found
     except DevstateError as error:
         reasons.append(str(error))
-    return Preflight(tuple(reasons), dropped if len(reasons) == len(dropped) else (), metadata, time.perf_counter_ns() - start)
+    return Preflight(tuple(reasons), dropped if len(reasons) == len(dropped) else (), derived, metadata, time.perf_counter_ns() - start)
 
 
 def _reads(kernel: Kernel, device: Device) -> bool:

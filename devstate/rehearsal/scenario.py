@@ -12,7 +12,7 @@
     kvm = false                    # whether the vCPUs are those of a virtual machine of this host
     sessions = 0                   # more sessions, of one small file each
     schemas = ["mine.py"]          # formats of your own drivers; path = ["."] is where their modules are
-    preflight = "off"              # look before anything is done: "refuse", or "drop" devices that stand in the way
+    preflight = "off"              # look before anything is done: "refuse", or "drop" devices that stand in the way, or "rederive"
     iommu = "vtd"                  # what the devices are behind: or "amd", "smmuv3"
     stage = "second"               # whose page tables: or "first", with PASID 0 or a context
     tables = "in-place"            # the new kernel believes the page tables in memory; or "packed": holds them against streams of them
@@ -56,13 +56,13 @@ MEMORY_MIN, MEMORY_MAX = 8 << 20, 1 << 36
 JUMPS = ("exec", "kill")
 POLICIES = ("rfc", "merged")
 ENDS = ("updated", "refused", "held")
-PREFLIGHT = ("off", "refuse", "drop")
+PREFLIGHT = ("off", "refuse", "drop", "rederive")
 STAGES = ("second", "first")
 TABLES = ("in-place", "packed")
 SESSIONS_MAX = 1024
 VERSION_MAX = 99
 OPS = (
-    "prepare", "freeze", "cancel", "restore", "finish",
+    "prepare", "freeze", "cancel", "restore", "rederive", "finish",
     "can_preserve", "get_id", "preserve", "unpreserve", "unfreeze", "retrieve", "can_finish",
 )  # fmt: skip
 """Callbacks that can have a budget: those of the RFC, and what handlers have beside them. A scenario may be for both policies."""

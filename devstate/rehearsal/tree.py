@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from devstate.errors import LiveUpdateError
 from devstate.handover.spec import PartSpec
-from devstate.luo.devices import Device, Devices, DeviceState
+from devstate.luo.devices import RESTORE, Device, Devices, DeviceState
+from devstate.luo.engine import Phase
 from devstate.rehearsal.drivers import Bus, Driver, load_driver
 from devstate.rehearsal.machine import Machine
 from devstate.rehearsal.state import NONE, Left, chars, holds, text_of
@@ -13,29 +15,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from devstate.codec.record import Record
     from devstate.layout.registry import Registry
     from devstate.luo.engine import Engine
     from devstate.luo.states import State
     from devstate.memory.arena import Arena
     from devstate.rehearsal.scenario import Scenario
+    from devstate.rehearsal.world import World
 
 MACHINE = "machine"
+REDERIVE = Phase("rederive", "rederive", blackout=True)
+"""In place of restore, for a driver that cannot read what was left, and derives it."""
 REQUESTED, PRESERVED, FROZEN = 1, 2, 2
 """Numbers of devices-v1's names."""
 
 
 class RehearsedDevices(Devices):
     """The device tree of a scenario, in the kernel of one hop. ``in_files``: drivers take up what was left when the files of their devices
-    are retrieved, not with the tree.
+    are retrieved, not with the tree. ``world`` is asked what a device has in this kernel; ``rederived`` are those whose driver derived its
+    state.
     """
 
     in_files = False
+    world: Callable[[int], World]
 
     def __init__(
         self, scenario: Scenario, hop: int, machine: Machine, engine: Engine, state: Callable[[], State], registry: Registry
     ) -> None:
         super().__init__(engine=engine, state=state)
         self.scenario, self.hop = scenario, hop
+        self.rederived: list[str] = []
         bus, root = Bus(), Device("root", driver=Bus(), bus=Bus())
         made: dict[str, Device] = {}
         waiting = list(enumerate(scenario.devices))
@@ -99,6 +108,32 @@ class RehearsedDevices(Devices):
         states = []
         for place, row in enumerate(rows):
             compatible, own = text_of(row.driver), f"{path}/driver-{place}"
-            payload = (compatible, left.record(own, compatible)) if compatible else None
+            payload = (compatible, self._left(left, own, text_of(row.path), compatible)) if compatible else None
             states.append(DeviceState(text_of(row.path), row.depth, bool(row.flags & REQUESTED), payload))
         self.receive(states, drivers=not self.in_files)
+
+    def rederives(self, device: Device, compatible: str) -> bool:
+        """Whether a device's driver derives what it cannot read of a driver that left this."""
+        return isinstance(device.driver, Driver) and self.derives(device.driver, compatible)
+
+    def derives(self, driver: Driver, compatible: str) -> bool:
+        """The same of a driver."""
+        return self.scenario.preflight == "rederive" and driver.derives() and not driver.reads(compatible)
+
+    def _left(self, left: Left, own: str, path: str, compatible: str) -> Record | None:
+        """What a driver left; None when it cannot be read, and need not."""
+        try:
+            return left.record(own, compatible)
+        except LiveUpdateError:
+            if not self.rederives(self.device(path), compatible):
+                raise
+            return None
+
+    def take_up(self, device: Device, phase: Phase = RESTORE) -> None:
+        """By reading what was left; or, where the scenario wants it, by deriving it."""
+        if device.payload is None or not self.rederives(device, device.payload[0]):
+            super().take_up(device, phase)
+            return
+        device.driver.world = self.world(device.driver.number)
+        super().take_up(device, REDERIVE)
+        self.rederived.append(device.name)

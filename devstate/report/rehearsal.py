@@ -25,6 +25,8 @@ def text(document: dict[str, Any], stream: TextIO) -> None:
         for phase in jump["phases"]:
             mark = "" if phase["blackout"] else "   (the guest runs)"
             stream.write(f"    {phase['name']:14}{phase['us']:>10} us{mark}\n")
+        for name in jump["rederived"]:
+            stream.write(printable(f"    {name}: {REDERIVED}") + "\n")
         for each in sorted(jump["participants"], key=lambda row: -row["us"]):
             if each["blackout"]:
                 stream.write(printable(f"      {each['name']}: {each['op']} {each['us']} us") + "\n")
@@ -34,6 +36,8 @@ def text(document: dict[str, Any], stream: TextIO) -> None:
         for each in document[word]:
             stream.write(printable(f"  {WORDS[word]}: {each}") + "\n")
 
+
+REDERIVED = "rederived: its driver could not read what was left, and found out by itself"
 
 WORDS = {"failures": "said", "warnings": "warning", "wrong": "WRONG"}
 
@@ -83,6 +87,7 @@ def html(document: dict[str, Any], stream: TextIO) -> None:
         parts += [
             f"<h2>Jump {jump['from'] + 1}: blackout {jump['blackout_us']} µs, {jump['own_us']} µs of it devstate's own</h2>",
             f'<div class="bar">{bar}</div>',
+            *[f"<p>{escape(name)}: {REDERIVED}</p>" for name in jump["rederived"]],
             f"<table><tr><th>phase</th><th>µs</th><th>guest</th></tr>{rows}</table>",
             f"<h3>Callbacks</h3><table><tr><th>participant</th><th>op</th><th>µs</th><th>guest</th></tr>{who}</table>",
         ]

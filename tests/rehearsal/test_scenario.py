@@ -42,7 +42,7 @@ WRONG = [
     ("policy = 'mine'\n", "1: policy is one of rfc, merged, not 'mine'"),
     ("kernels = ['7.3', '6.19']\npolicy = 'merged'\n", "2: kernel 6.19 has no shared objects, which the policy merged needs: 7.0 or later"),
     ("[budgets]\nretreive = 1\n", "2: unknown key 'retreive' in budgets; did you mean 'retrieve'?"),
-    ("preflight = 'maybe'\n", "1: preflight is one of off, refuse, drop"),
+    ("preflight = 'maybe'\n", "1: preflight is one of off, refuse, drop, rederive"),
     ("schemas = 'mine.py'\n", "1: schemas is a list of texts"),
     (DEVICE + "parent = 'port0'\n", "nvme0: there is no device port0 that could be its parent"),
     (DEVICE + "parent = 7\n", "3: nvme0: the parent is the name of a device"),

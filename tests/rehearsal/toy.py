@@ -6,9 +6,13 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from devstate.codec.record import Record
 from devstate.errors import LiveUpdateError
 from devstate.luo.devices import Device
+from devstate.luo.handlers import FileArgs
 from devstate.rehearsal.drivers import Driver
+from devstate.rehearsal.handlers import DeviceHandler
+from devstate.rehearsal.world import World
 
 
 class Toy(Driver):
@@ -32,6 +36,39 @@ class Forgetful(Toy):
     def load(self, device: Device, values: dict[str, Any]) -> None:
         """Never."""
         raise LiveUpdateError(errno.EIO, "the toy is broken")
+
+
+class Knowing(Toy):
+    """It finds out by itself what it cannot read."""
+
+    def derive(self, device: Device, record: Record | None, world: World) -> None:
+        """The newer form is known, though not to this version; the device is at work, its interrupt has a place."""
+        if record is None or (record.level, record.millis) != (7, 1234):
+            raise LiveUpdateError(errno.EINVAL, "the newer record is not there")
+        if world.place is None or world.table is None or (world.newest() or 0) + 1 < self.stamps() - 1000:
+            raise LiveUpdateError(errno.EINVAL, "the device is not at work")
+
+
+class Helpless(Toy):
+    """It looks, and finds nothing."""
+
+    def derive(self, device: Device, record: Record | None, world: World) -> None:
+        """Nothing."""
+        raise LiveUpdateError(errno.ENODATA, "the device does not say where it is")
+
+
+class ShyFiles(DeviceHandler):
+    """File handlers of one's own."""
+
+    def preserve(self, args: FileArgs) -> None:
+        """Never."""
+        raise LiveUpdateError(errno.EPERM, "the toy is shy")
+
+
+class Shy(Toy):
+    """It has file handlers of its own."""
+
+    handler = ShyFiles
 
 
 class Broken(Toy):
