@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,21 @@ def test_captures_that_were_tampered_with(program: Path, any_captures: Path, tmp
         assert "Sanitizer" not in errors and "runtime error" not in errors
         refused += status
     assert 0 < refused < len(paths)
+
+
+def test_as_the_page_says(shipped: Path, tmp_path: Path) -> None:
+    """The commands of docs/generated-c.md, one after the other, and what it shows of their output."""
+    text = (EXAMPLE.parents[1] / "docs" / "generated-c.md").read_text()
+    block = text.partition("## From the root to the leaves")[2].partition("```console\n")[2].partition("```")[0]
+    core(shipped / "small-7.3.core.zst", tmp_path).rename(tmp_path / "small-7.3.core")
+    (tmp_path / "examples").symlink_to(EXAMPLE.parent)
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    commands = "\n".join(line[2:] for line in block.splitlines() if line.startswith("$ "))
+    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path, env={**os.environ, "PATH": tools}, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    shown = [line for line in block.splitlines() if not line.startswith("$ ") and line != "..."]
+    assert len(shown) > 3
+    assert set(shown) <= set(done.stdout.splitlines())
 
 
 def test_wrong_calls(program: Path, tmp_path: Path) -> None:
