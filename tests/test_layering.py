@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compat": {*BASE, "layout"},
     "gen": {*BASE, "layout"},
     "source": {*BASE, "layout", "memory"},
-    "testing": {*BASE, "layout", "compat", "source", "codec", "gen", "rehearsal"},
+    "testing": {*BASE, "layout", "compat", "source", "codec", "gen", "luo", "rehearsal"},
     "luo": {*BASE, "handover", "codec", "gen"},
     "rehearsal": {*BASE, "memory", "layout", "codec", "pagetable", "handover", "check", "compat", "luo"},
     "report": {*BASE, "layout", "codec"},

@@ -3,19 +3,24 @@
 
 ::
 
-    from devstate.testing.rehearsal import pairs, rehearse, sweep
+    from devstate.testing.rehearsal import POLICIES, pairs, rehearse, sweep
 
-    def test_the_jump():
-        assert rehearse(Nic, versions=(1, 2), schemas=["nic_schema.py"]).ended == "updated"
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_the_jump(policy):
+        assert rehearse(Nic, versions=(1, 2), schemas=["nic_schema.py"], policy=policy).ended == "updated"
 
-    def test_pairs():
-        assert pairs(Nic, schemas=["nic_schema.py"]) == {(1, 1): "updated", (1, 2): "updated", (2, 1): "refused", (2, 2): "updated"}
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_pairs(policy):
+        ends = {(1, 1): "updated", (1, 2): "updated", (2, 1): "refused", (2, 2): "updated"}
+        assert pairs(Nic, schemas=["nic_schema.py"], policy=policy) == ends
 
-    def test_every_fault():
-        assert not [each for each in sweep(Nic, schemas=["nic_schema.py"]) if not each.right]
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_every_fault(policy):
+        assert not [each for each in sweep(Nic, schemas=["nic_schema.py"], policy=policy) if not each.right]
 
-``Nic`` is a :class:`devstate.rehearsal.drivers.Driver` at the top of a module that can be imported. Each rehearsal starts three processes
-and takes about a second. ``result.wrong`` must be empty: what is in it is harm.
+POLICIES are those of a scenario: "rfc", the RFC's orchestrator, and "merged", sessions and files. ``Nic`` is a
+:class:`devstate.rehearsal.drivers.Driver` at the top of a module that can be imported. Each rehearsal starts three processes and takes
+about a second. ``result.wrong`` must be empty: what is in it is harm.
 """
 
 from __future__ import annotations
@@ -26,12 +31,14 @@ from devstate.rehearsal.drivers import Driver
 from devstate.rehearsal.faults import Tried
 from devstate.rehearsal.faults import sweep as sweep_scenario
 from devstate.rehearsal.run import Fault, Result, run
-from devstate.rehearsal.scenario import DevicePlan, Scenario
+from devstate.rehearsal.scenario import POLICIES, DevicePlan, Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+__all__ = ["MEMORY", "POLICIES", "pairs", "rehearse", "scenario", "sweep"]
 
 MEMORY = 8 << 20
 """Bytes of the machine: little, for tests."""

@@ -11,17 +11,25 @@ from devstate.cli.rehearse import open_scenario
 from devstate.errors import UsageError
 from devstate.pagetable import native
 from devstate.rehearsal.run import Fault, Rehearsal, run
-from devstate.testing.rehearsal import pairs, rehearse
-from tests.rehearsal.toy import Broken, Forgetful, Toy
+from devstate.testing.rehearsal import POLICIES, pairs, rehearse
+from tests.rehearsal.toy import Broken, Forgetful, Shy, Toy
 
 pytestmark = pytest.mark.skipif(not native.BUILT, reason="devices do their DMA in the core")
 
 SCHEMAS = [str(Path(__file__).with_name("toy_schema.py"))]
 
 
-def test_pairs_of_versions() -> None:
-    """Version 2 reads what version 1 left, by the converter; not the other way round."""
-    assert {(1, 1): "updated", (1, 2): "updated", (2, 1): "refused", (2, 2): "updated"} == pairs(Toy, SCHEMAS)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_pairs_of_versions(policy: str) -> None:
+    """Version 2 reads what version 1 left, by the converter; not the other way round: by the merged design, for want of a handler."""
+    assert {(1, 1): "updated", (1, 2): "updated", (2, 1): "refused", (2, 2): "updated"} == pairs(Toy, SCHEMAS, policy=policy)
+
+
+def test_a_handler_of_ones_own() -> None:
+    """It refuses to preserve: the old kernel goes on, and says why."""
+    result = rehearse(Shy, schemas=SCHEMAS, policy="merged")
+    assert ("kept", ["the old kernel, repaired, could not hand over"]) == (result.ended, list(result.wrong))
+    assert "the toy is shy" in result.failures[0]
 
 
 def test_a_driver_that_takes_nothing() -> None:
