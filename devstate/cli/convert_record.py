@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.codec.convert import Converted
-    from devstate.layout.model import Environment
+    from devstate.codec.record import Record
+    from devstate.codec.tagged import Tagged
+    from devstate.layout.model import Environment, Layout
     from devstate.layout.registry import Registry
 
 OK, REFUSED = 0, 1
@@ -29,7 +31,7 @@ def run_record(args: argparse.Namespace) -> int:
     """Write the record in its new form; 1 when it cannot be carried, or when values are lost and --allow-loss is not given."""
     from devstate.codec.convert import convert_record
     from devstate.codec.decode import decode
-    from devstate.codec.text import from_json
+    from devstate.codec.tagged import decode_tagged
 
     if len(args.to) != 1:
         raise UsageError("a record is of one format: name one --to")
@@ -42,9 +44,10 @@ def run_record(args: argparse.Namespace) -> int:
     if not isinstance(layout.root, str):
         raise UsageError(f"{source} is a devicetree: convert the handover that holds it")
     if is_json:
-        records = [from_json(layout, each) for each in (shown if isinstance(shown, list) else [shown])]
+        records = [_from_json(layout, each) for each in (shown if isinstance(shown, list) else [shown])]
     else:
-        records = [decode(layout, data, source=args.input, exact=True)]
+        is_tagged = layout.encoding == "tagged"
+        records = [decode_tagged(layout, data, source=args.input) if is_tagged else decode(layout, data, source=args.input, exact=True)]
     try:
         made = [convert_record(registry, source, target, record, environment) for record in records]
     except EncodeError as error:
@@ -62,7 +65,6 @@ def run_record(args: argparse.Namespace) -> int:
 
 def _guessed(registry: Registry, environment: Environment, shown: Any, wanted: str) -> str:
     """The format of a JSON record: the one that has its fields, among those that converters lead from to what is wanted."""
-    from devstate.codec.text import from_json
     from devstate.errors import LocatedError
 
     first = shown[0] if isinstance(shown, list) and shown else shown
@@ -73,7 +75,7 @@ def _guessed(registry: Registry, environment: Environment, shown: Any, wanted: s
             target = form_for_record(registry, name, wanted)
             if not isinstance(layout.root, str) or registry.chain(name, target) is None:
                 continue
-            from_json(layout, first)
+            _from_json(layout, first)
         except (LocatedError, UsageError):
             continue
         found.append(name)
@@ -83,17 +85,32 @@ def _guessed(registry: Registry, environment: Environment, shown: Any, wanted: s
     return found[0]
 
 
+def _from_json(layout: Layout, shown: Any) -> Record | Tagged:
+    """The record behind its JSON form, of either encoding. EncodeError for one that is none of this format."""
+    from devstate.codec.tagged import encode_tagged
+    from devstate.codec.tagged_text import tagged_from_json
+    from devstate.codec.text import from_json
+
+    if layout.encoding != "tagged":
+        return from_json(layout, shown)
+    record = tagged_from_json(layout, shown)
+    encode_tagged(layout, record)  # whether fields are missing
+    return record
+
+
 def _write(args: argparse.Namespace, made: list[Converted], *, is_json: bool, is_list: bool) -> None:
     import json
 
-    from devstate.codec.encode import encode
+    from devstate.codec.tagged import Tagged
+    from devstate.codec.tagged_text import tagged_to_json
     from devstate.codec.text import to_json
 
     if is_json:
-        shown = [to_json(each.layout, each.record) for each in made]
+        pairs = [(each.layout, each.record) for each in made]
+        shown = [tagged_to_json(layout, each) if isinstance(each, Tagged) else to_json(layout, each) for layout, each in pairs]
         data = (json.dumps(shown if is_list else shown[0], indent=2) + "\n").encode()
     else:
-        data = encode(made[0].layout, made[0].record)
+        data = made[0].data
     if args.output is None or args.output == "-":
         sys.stdout.buffer.write(data)
         return

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from devstate.codec.decode import decode
 from devstate.codec.encode import encode
+from devstate.codec.tagged import Tagged, decode_tagged, encode_tagged
+from devstate.codec.tagged_values import WIRE, tagged_record, tagged_values
 from devstate.errors import UsageError
 from devstate.frozen import frozen
 from devstate.layout.converter import reached
@@ -27,9 +29,14 @@ class Converted:
     """The record in its new form, the steps that led there, and (step, loss) for all that was lost on the way."""
 
     layout: Layout
-    record: Record
+    record: Record | Tagged
     steps: tuple[Step, ...]
     losses: tuple[tuple[Step, Loss], ...]
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the record."""
+        return encode_tagged(self.layout, self.record) if isinstance(self.record, Tagged) else encode(self.layout, self.record)
 
 
 def chain_of(registry: Registry, source: str, target: str) -> tuple[Step, ...]:
@@ -41,8 +48,8 @@ def chain_of(registry: Registry, source: str, target: str) -> tuple[Step, ...]:
     return steps
 
 
-def convert_record(registry: Registry, source: str, target: str, record: Record, environment: Environment) -> Converted:
-    """``record`` of the schema ``source`` as one of ``target``.
+def convert_record(registry: Registry, source: str, target: str, record: Record | Tagged, environment: Environment) -> Converted:
+    """``record`` of the schema ``source`` as one of ``target``; either may be a tagged map.
 
     EncodeError, with the field, for what cannot be carried; UsageError when no converters lead there, and for devicetrees.
     """
@@ -50,14 +57,23 @@ def convert_record(registry: Registry, source: str, target: str, record: Record,
     layout, losses = registry.layout(source, environment), []
     for step in steps:
         following = registry.layout(step.target, environment)
-        values, lost = convert(step, layout, following, values_of(record))
+        values, lost = convert(step, layout, following, values_of(record), WIRE)
         losses += [(step, each) for each in lost]
-        record, layout = decode(following, encode(following, values), exact=True), following
+        record, layout = _made(following, values), following
     return Converted(layout, record, steps, tuple(losses))
 
 
-def values_of(record: Record) -> dict[str, Any]:
+def _made(layout: Layout, values: dict[str, Any]) -> Record | Tagged:
+    """The record of these values, as it is read."""
+    if layout.encoding != "tagged":
+        return decode(layout, encode(layout, values), exact=True)
+    return decode_tagged(layout, encode_tagged(layout, tagged_record(layout, layout.struct(), values)))
+
+
+def values_of(record: Record | Tagged) -> dict[str, Any]:
     """The record as ``encode`` takes it: dicts and lists, without gaps and reserved bytes."""
+    if isinstance(record, Tagged):
+        return tagged_values(record)
     made: dict[str, Any] = {}
     for field, value in zip(record._layout.fields, record, strict=True):
         if not (field.gap or (isinstance(field.type, BytesType) and field.type.reserved)):

@@ -129,6 +129,11 @@ def encode_tagged(layout: Layout, value: Tagged | Mapping[str, Any], struct: str
     return data
 
 
+def encode_value(layout: Layout, field: FieldLayout, value: Any) -> bytes:
+    """The bytes of the value of one field, without its tag. EncodeError as in :func:`encode_tagged`."""
+    return b"".join(_pieces(layout, field, field.type, value))
+
+
 def _root(layout: Layout, struct: str | None) -> StructLayout:
     if layout.encoding != "tagged":
         raise UsageError(f"{layout.name} is no tagged map: its encoding is {layout.encoding}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devstate.layout.converter import Step
-    from devstate.layout.model import FieldLayout, Layout
+    from devstate.layout.model import FieldLayout, Layout, TypeLayout
 
     Find = Callable[[str], Layout]
 
@@ -63,29 +63,38 @@ def migration(step: Step, source: Layout, target: Layout) -> Migration:
 
 
 def probes(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Records of the root struct, with what is tried in words. Links are 0: what they lead to is not part of a record."""
+    """Records of the root struct, with what is tried in words: flexible arrays have no entry at least, and one at most. Links are 0: what
+    they lead to is not part of a record.
+    """
     least, most = (_record(layout, str(layout.root), high=high) for high in (False, True))
     yield "all at their least", least
     yield "all at their most", most
+    needed = {each.name: least[each.name] for each in layout.struct().fields if each.name in least and not each.optional}
+    if len(needed) < len(least):
+        yield "without what may be absent", needed
     for name in list(least)[: PROBES_MAX // 2]:
         yield f"{name} at its most", least | {name: most[name]}
         yield f"{name} at its least", most | {name: least[name]}
 
 
 def _record(layout: Layout, struct: str, *, high: bool) -> dict[str, Any]:
-    fields = [each for each in layout.struct(struct).fields if not (isinstance(each.type, BytesType) and each.type.reserved)]  # gaps are
-    counters = {each.type.counted_by for each in fields if isinstance(each.type, ArrayType)}
-    return {each.name: _value(layout, each, high=high and each.name not in counters) for each in fields}
+    shape = layout.struct(struct)
+    fields = [each for each in shape.fields if not each.gap and not (isinstance(each.type, BytesType) and each.type.reserved)]
+    made = {each.name: _value(layout, each, each.type, high=high) for each in fields}
+    for each in fields:
+        if isinstance(each.type, ArrayType) and each.type.counted_by is not None:
+            counter = shape.field(each.type.counted_by)
+            made[counter.name] = max(counter.minimum or 0, int(high and counter.maximum != 0))
+            made[each.name] = [_value(layout, each, each.type.element, high=high)] * made[counter.name]
+    return made
 
 
-def _value(layout: Layout, field: FieldLayout, *, high: bool) -> Any:
-    kind = field.type
+def _value(layout: Layout, field: FieldLayout, kind: TypeLayout, *, high: bool) -> Any:
     if isinstance(kind, StructType):
         return _record(layout, kind.struct, high=high and field.target is None)
     if isinstance(kind, ArrayType):
-        if isinstance(kind.element, StructType):
-            return [_record(layout, kind.element.struct, high=high) for _ in range(kind.count or 0)]
-        return [0] * (kind.count or 0)
+        count = int(high) if kind.count is None else kind.count
+        return [_value(layout, field, kind.element, high=high) for _ in range(count)]
     if not isinstance(kind, IntType):
         return bytes(kind.size)
     if field.must is not None or (field.target is not None and field.target.kind != "opaque"):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from devstate.codec.convert import chain_of, convert_record
 from devstate.codec.decode import decode
-from devstate.codec.encode import encode
+from devstate.codec.record import Record
+from devstate.codec.tagged import decode_tagged
 from devstate.errors import EncodeError, LocatedError
 from devstate.frozen import frozen, replace
 from devstate.handover.build import METADATA
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devstate.codec.convert import Converted
-    from devstate.codec.record import Record
+    from devstate.codec.tagged import Tagged
     from devstate.handover.model import Handover, PreservedFile
     from devstate.handover.spec import FileSpec, Forms, SessionSpec, Spec, SubtreeSpec
 
@@ -108,13 +109,13 @@ class Carrying:
             message = f"its record, of the format {file.format}, is not there"
             raise EncodeError(message, source=self.handover.source, pa=file.data_pa, path=file.path)
         made = self.converted(file.format, target, file.body, file.path)
-        if spec.handler is None:
+        if spec.handler is None and isinstance(made.record, Record):
             values = {name: getattr(made.record, name, 0) for name in ("size", "pos", "seals")}
             return replace(spec, **values, fields=other_fields(made.record))
         self.moved.add(file.path)
-        return replace(spec, handler=made.layout.compatible or file.compatible, record=encode(made.layout, made.record))
+        return replace(spec, handler=made.layout.compatible or file.compatible, record=made.data)
 
-    def converted(self, source: str, target: str, record: Record, path: str) -> Converted:
+    def converted(self, source: str, target: str, record: Record | Tagged, path: str) -> Converted:
         """The record in the other format; what that loses is noted."""
         try:
             made = convert_record(self.registry, source, target, record, self.handover.environment)
@@ -131,10 +132,11 @@ class Carrying:
         if opened is not None and opened.layout is not None and target is not None:
             if not isinstance(opened.layout.root, str):
                 raise EncodeError(f"{opened.format} is a devicetree of a client's own", source=self.handover.source, path=subtree.name)
-            record = decode(opened.layout, subtree.blob)
+            tagged = opened.layout.encoding == "tagged"
+            record = decode_tagged(opened.layout, subtree.blob) if tagged else decode(opened.layout, subtree.blob)
             made = self.converted(opened.layout.name, target, record, subtree.name)
             self.moved.add(subtree.name)
-            subtree = replace(subtree, blob=encode(made.layout, made.record), order=None)
+            subtree = replace(subtree, blob=made.data, order=None)
         return subtree if self.is_reached(subtree) else None
 
     def is_reached(self, subtree: SubtreeSpec) -> bool:

@@ -7,11 +7,12 @@ Asked once, when schemas are compiled; what depends on values (ranges, choices) 
 from __future__ import annotations
 
 from devstate.errors import SchemaError
-from devstate.layout.model import ArrayType, BytesType, StructType
+from devstate.layout.converting import key_of, partner, struct_in, used
+from devstate.layout.model import BytesType, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from devstate.layout.model import FieldLayout, Layout
@@ -29,7 +30,7 @@ def check_converter(plain: Mapping[str, Any], old: Layout, new: Layout) -> None:
     for key, source, target in (("up", old, new), ("down", new, old)):
         if plain[key] is not None:
             _check_way(source, target, plain[key], f"{path}: {key}")
-    known = {name for pair in _pairs(new, old) for name in _keys(new, pair[0])}
+    known = {name for pair in _pairs(new, old, plain["down"] or {}) for name in _keys(new, pair[0])}
     for name in plain["loses"]:
         if name not in known:
             raise SchemaError(f"loses {name!r}, which {new.name} does not have", path=path)
@@ -39,17 +40,17 @@ def check_converter(plain: Mapping[str, Any], old: Layout, new: Layout) -> None:
 
 def _check_way(source: Layout, target: Layout, moves: Moves, path: str) -> None:
     left = set(moves)
-    for pair in _pairs(source, target):
-        fields = {field.name: field for field in source.struct(pair[0]).fields}
+    for pair in _pairs(source, target, moves):
+        fields = source.struct(pair[0]).fields
         for name, field in _keys(target, pair[1]).items():
             if name in moves:
                 left.discard(name)
-                for used in _used(moves[name]):
-                    _check_used(source, pair[0], used, f"{path}.{name}")
-            elif field.name not in fields and not _comes_by_itself(target, pair[1], field):
+                for names in used(moves[name]):
+                    _check_used(source, pair[0], names, f"{path}.{name}")
+            elif partner(fields, field) is None and not _comes_by_itself(target, pair[1], field):
                 raise SchemaError(f"{source.name} has no {field.name}: say what it is to be", path=f"{path}.{name}")
     if left:
-        raise SchemaError(f"{target.name} has no such field, or none that is reached by name", path=f"{path}.{min(left)}")
+        raise SchemaError(f"{target.name} has no such field, or none that is reached", path=f"{path}.{min(left)}")
 
 
 def _check_used(source: Layout, struct: str, names: list[str], path: str) -> None:
@@ -63,53 +64,50 @@ def _check_used(source: Layout, struct: str, names: list[str], path: str) -> Non
 
 def _check_losses(plain: Mapping[str, Any], old: Layout, new: Layout, path: str) -> None:
     """What the old version has no field for, and no value of the way down is made of, is lost."""
-    for inner in _pairs(new, old):
-        there = {field.name for field in old.struct(inner[1]).fields}
+    if old.encoding == new.encoding == "tagged":
+        return  # what the old version does not know stays in the record
+    for inner in _pairs(new, old, plain["down"]):
+        there = old.struct(inner[1]).fields
         moves = [value for name, value in plain["down"].items() if name in _keys(old, inner[1])]
-        used = {names[0] for value in moves for names in _used(value)}
+        taken = {names[0] for value in moves for names in used(value)}
         for name, field in _keys(new, inner[0]).items():
-            kept = field.name in there or field.name in used or _comes_by_itself(new, inner[0], field)
+            kept = partner(there, field) is not None or field.name in taken or _comes_by_itself(new, inner[0], field)
             if not kept and name not in plain["loses"]:
                 raise SchemaError(f"{old.name} has no {field.name}: loses=({name!r},)", path=path)
 
 
 def _comes_by_itself(layout: Layout, struct: str, field: FieldLayout) -> bool:
     reserved = field.gap or (isinstance(field.type, BytesType) and field.type.reserved)
-    return reserved or field.must is not None or (struct == layout.root and layout.carrier == f"field:{field.name}")
+    absent = field.optional and layout.encoding == "tagged"
+    return reserved or absent or field.must is not None or (struct == layout.root and layout.carrier == f"field:{field.name}")
 
 
-def _pairs(source: Layout, target: Layout) -> list[tuple[str, str]]:
-    """The structs that are made of each other: the roots, and what fields of one name hold in place."""
+def _pairs(source: Layout, target: Layout, moves: Moves) -> list[tuple[str, str]]:
+    """The structs that are made of each other: the roots, and what two fields hold that are the same, or that a converter takes as such."""
     pairs = [(str(source.root), str(target.root))]
     for one, other in pairs:
-        fields = {field.name: _struct_of(field) for field in source.struct(one).fields}
+        shape = source.struct(one)
         for field in target.struct(other).fields:
-            inner, outer = _struct_of(field), fields.get(field.name)
+            move = moves.get(key_of(target, other, field))
+            twin = _taken(source, one, move) if move is not None else partner(shape.fields, field)
+            inner, outer = struct_in(field.type), None if twin is None else struct_in(twin.type)
             if inner is not None and outer is not None and (outer, inner) not in pairs:
                 pairs.append((outer, inner))
     return pairs
 
 
-def _struct_of(field: FieldLayout) -> str | None:
-    kind = field.type
-    while isinstance(kind, ArrayType):
-        kind = kind.element
-    return kind.struct if isinstance(kind, StructType) else None
+def _taken(source: Layout, struct: str, move: Any) -> FieldLayout | None:
+    """The field that a converter takes as it is; None when it is computed."""
+    if not isinstance(move, list | tuple) or not move or move[0] != "this":
+        return None
+    field: FieldLayout | None = None
+    here: str | None = struct
+    for name in move[1:]:
+        field = next((each for each in source.struct(here).fields if each.name == name), None) if here is not None else None
+        here = field.type.struct if field is not None and isinstance(field.type, StructType) else None
+    return field
 
 
 def _keys(layout: Layout, struct: str) -> dict[str, FieldLayout]:
     """The fields by the names that a converter has for them."""
-    prefix = "" if struct == layout.root else f"{struct}."
-    return {f"{prefix}{field.name}": field for field in layout.struct(struct).fields if not field.gap}
-
-
-def _used(value: Any) -> Iterator[list[str]]:
-    """The fields that an expression takes."""
-    pending = [value]
-    for each in pending:
-        if isinstance(each, dict):
-            pending += each.values()
-        elif isinstance(each, list | tuple) and each and each[0] == "this":
-            yield list(each[1:])
-        elif isinstance(each, list | tuple):
-            pending += each[1:2] if each[0] == "choose" else each[1:]
+    return {key_of(layout, struct, field): field for field in layout.struct(struct).fields if not field.gap}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from devstate.compat.migrations import FAILURES_MAX, migration, migrations
 from devstate.compat.predict import predict
 from devstate.finding import Severity
 from devstate.frozen import replace
-from devstate.layout.compiling import compile_schemas
+from devstate.layout.compiling import add_user_schemas, compile_schemas
 from devstate.layout.converter import Step
 from devstate.layout.declared import Declared
 from devstate.layout.lower import lower
@@ -126,3 +127,44 @@ def test_severities() -> None:
     declared = migrations(steps(SECOND), layout(2), layout(3), find)
     verdict = judge(replace(compare(layout(2), layout(3)), migrations=declared))
     assert {Severity.WARNING} == {each.severity for each in verdict.findings if each.rule == "DS603"}
+
+
+NESTED = """
+from devstate.schema import *
+
+def schema(name, field, **more):
+    ring = Struct("ring", "size" / field, packed=True)
+    root = Struct("rings", "count" / U32, "rings" / FlexArray(ring, count=this.count), packed=True)
+    return Schema(compatible=name, doc="d", source="s", status="project", found_by="f", carrier="string", root=root, **more)
+
+def tagged(name, *fields, **more):
+    root = Struct("control", "id" / U8 * About(tag=1), *fields, packed=True)
+    more |= {"status": "project", "found_by": "f", "carrier": "string", "encoding": "tagged", "root": root}
+    return Schema(compatible=name, doc="d", source="s", **more)
+
+SCHEMAS = [
+    schema("rings-v1", U32), schema("rings-v2", U16, replaces="rings-v1"),
+    tagged("control-v1", "mtu" / U32 * About(tag=2, optional=True)),
+    tagged("control-v2", "mtu" / U32 * About(tag=2), replaces="control-v1"),
+]
+CONVERTERS = [Converter("rings-v1", "rings-v2"), Converter("control-v1", "control-v2")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what", "text"),
+    [
+        ("rings-v1", "rings-v2", "all at their most", "rings[0].size: the value does not fit into rings-v2"),
+        ("control-v1", "control-v2", "without what may be absent", "mtu: control-v1 has no value for it"),
+    ],
+)
+def test_what_fails_inside_and_what_is_absent(tmp_path: Path, old: str, new: str, what: str, text: str) -> None:
+    """Entries of flexible arrays are tried as well, and records of tagged maps without what may be absent."""
+    (tmp_path / "nested.py").write_text(NESTED)
+    registry = Registry()
+    add_user_schemas(registry, str(tmp_path / "nested.py"))
+    layouts = [registry.layout(name, Environment()) for name in (old, new)]
+    found = migrations(registry.steps, *layouts, lambda name: registry.layout(name, Environment()))
+    assert found is not None
+    failures = [each for migration in found for each in migration.failures]
+    assert any(each.startswith(f"{what}: ") and text in each for each in failures), failures
