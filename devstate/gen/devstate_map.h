@@ -193,7 +193,10 @@ static inline int devstate_tables_next(struct devstate_tables *tables, struct de
 	return 0;
 }
 
-/* The blocks of one leaf of the radix tree. */
+/*
+ * The blocks of one leaf of the radix tree. The order changes at keys that are powers of two: a word
+ * has one order, or keys below 64, which are blocks that no address space has.
+ */
 static inline int devstate_radix_leaf(const struct devstate_tables *tables,
 				      struct devstate_blocks *to, struct devstate_fault *fault)
 {
@@ -213,8 +216,6 @@ static inline int devstate_radix_leaf(const struct devstate_tables *tables,
 				return devstate_refuse(fault, DEVSTATE_KEY, slot, pa, field);
 			top = (u32)fls64(key) - 1;
 			key ^= 1ULL << top;
-			if (count > (1ULL << top) - key)
-				count = (1ULL << top) - key;
 			order = DEVSTATE_KEY_BITS - 1 - top;
 			if (!devstate_addresses(key, count, order))
 				return devstate_refuse(fault, DEVSTATE_ADDRESS, slot, pa, field);

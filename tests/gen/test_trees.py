@@ -156,6 +156,28 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
+def test_tokens_out_of_place(reader: Reader) -> None:
+    """NOPs go anywhere but before the root; nothing goes before it or behind its end, and no property behind a node."""
+    begin, end, nop, stop = (bytes((0, 0, 0, token)) for token in (1, 2, 4, 9))
+    compatible = struct.pack(">3I", 3, 12, 0) + b"memblock-v1\0"
+    node, names = begin + b"x\0\0\0" + end, b"compatible\0b\0"
+    other, nowhere = struct.pack(">3I", 3, 0, 11), struct.pack(">3I", 3, 0, 99)
+    root = begin + bytes(4)
+    cases = {
+        "fine": [root + nop + compatible + nop + other + nop + end + stop],
+        "missing": [root + other + end + stop],
+        "tree": [
+            nop + root + compatible + end + stop, other + root + compatible + end + stop, nowhere + root + compatible + end + stop,
+            root + compatible + end + nop + stop, root + compatible + end + stop + nop, root + compatible + end + root + end + stop,
+            root + compatible + node + other + end + stop, root + compatible + stop, end + stop, stop, b"", root + compatible + end,
+            begin + b"r\0\0\0" + compatible + end + stop, root + compatible + begin + bytes(4) + end + end + stop,
+        ],
+    }  # fmt: skip
+    for rule, structures in cases.items():
+        for structure in structures:
+            assert rule == same(reader, "memblock-v1", assembled(structure, names))[0]
+
+
 def test_the_limits_of_a_blob(reader: Reader) -> None:
     """Levels, names and the reserve map: as many as are allowed, and one more. Beyond 2 MiB the header alone is refused."""
     begin, end = bytes((0, 0, 0, 1)), bytes((0, 0, 0, 2))
