@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -56,11 +57,13 @@ def merged(runs: list[tuple[int, int, int]], page_size: int) -> list[tuple[int, 
     return made
 
 
-def runs_of(bitmaps: tuple[Bitmap, ...] | list[Bitmap], page_size: int) -> list[tuple[int, int, int]]:
+def runs_of(
+    bitmaps: tuple[Bitmap, ...] | list[Bitmap], page_size: int, order: Literal["little", "big"] = "little"
+) -> list[tuple[int, int, int]]:
     """(address, order, blocks) of everything that is set."""
     found = []
     for each in bitmaps:
-        found += [(each.pa + first * (page_size << each.order), each.order, end - first) for first, end in each.runs("little")]
+        found += [(each.pa + first * (page_size << each.order), each.order, end - first) for first, end in each.runs(order)]
     return merged(found, page_size)
 
 
@@ -122,6 +125,20 @@ def test_radix_trees(reader: Reader, seed: int) -> None:
         if draw.randrange(8) == 0:
             del damaged[draw.choice(sorted(pages))]
         same(reader, "kho-v4", root, damaged, shape)
+
+
+def test_orders_that_follow_each_other(reader: Reader) -> None:
+    """A range of 4, 2 and 1 pages is three runs, though it has no gap; of 3 pages and 4 it is what it was cut to."""
+    shape = radix_shape(PAGE)
+    for size in (3, 7, 11):
+        root, pages = tree([(0x40000000, size * PAGE)], shape, 0x100000, random.Random(1))
+        assert "fine" == same(reader, "kho-v4", root, pages, shape)
+        expected = [(run.pa, run.order, run.blocks) for run in cut([(0x40000000, size * PAGE)], PAGE)]
+        assert expected == reader.map("kho-v4", root, pages)[1]
+    needed, _ = build(inside := [Run(0x40000000, 1, 1), Run(0x40001000, 1, 0)], shape, [], "little")
+    _, data = build(inside, shape, [0x100000 + n * PAGE for n in range(needed)], "little")
+    pages = {0x100000 + n * PAGE: bytes(data[n * PAGE : (n + 1) * PAGE]) for n in range(needed)}
+    assert [(0x40000000, 1, 1), (0x40001000, 0, 1)] == reader.map("kho-v4", 0x100000, pages)[1]
 
 
 def test_every_bit_of_the_way_to_a_leaf(reader: Reader) -> None:
@@ -224,6 +241,9 @@ def test_chunks(reader: Reader, name: str) -> None:
     assert ("address", 0x1010) == verdict(struct.pack("<QIIQQ", 0, 0, 1, 8, 0x2000)) == verdict(struct.pack("<QII", 0, 52, 1) + entry)
     assert ("address", 0x1010) == verdict(struct.pack("<QIIQQ", 0, 0, 1, (1 << 56) - PAGE, 0x2000))
     assert ("memory", 0x1018) == verdict(struct.pack("<QIIQQ", 0, 0, 1, 0, 0)) == verdict(struct.pack("<QIIQQ", 0, 0, 1, 0, 0x9000))
+    assert ("address", 0x1010) == verdict(struct.pack("<QIIQQ", 0, 0, 1, 1 << 57, 0x2000))
+    nothing = {0: bitmap, 0x1000: struct.pack("<QIIQQ", 0, 0, 1, 0, 0).ljust(PAGE, b"\0")}
+    assert ("memory", 0x1018) == reader.map(name, 0x1000, nothing)[0][:2]
     assert ("memory", 0x1000) == verdict(struct.pack("<QII", 0x9000, 0, 0))
     assert ("chain", 0x1000) == verdict(struct.pack("<QII", 0x1008, 0, 0))
     assert ("cycle", 0x1000) == verdict(struct.pack("<QII", 0x1000, 0, 0)) == verdict(struct.pack("<QII", 0x1000, 0, 0), seen=False)
