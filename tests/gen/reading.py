@@ -13,6 +13,7 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstate.codec.validate import Fault
 from devstate.gen.files import generate
@@ -22,7 +23,10 @@ from devstate.gen.trees import declared_nodes, is_whole, node_struct
 from devstate.gen.walks import function_name
 from devstate.handover.tree import TreeNode
 from devstate.layout.model import Layout
-from devstate.testing.prover import C_RULES, SANITIZED, compile_c, layouts_of
+from devstate.testing.prover import C_RULES, GUARDED, Build, compile_c, layouts_of
+
+if TYPE_CHECKING:
+    from devstate.layout.model import ByteOrder
 
 TREE, MAP = 0, 1
 
@@ -194,12 +198,19 @@ class Reader:
     """The formats, built and running."""
 
     def __init__(
-        self, where: Path, names: Sequence[str], page_size: int = 4096, flags: Sequence[str] = (), own: Sequence[list[Layout]] = ()
+        self,
+        where: Path,
+        names: Sequence[str],
+        page_size: int = 4096,
+        flags: Sequence[str] = (),
+        own: Sequence[list[Layout]] = (),
+        build: Build = GUARDED,
     ) -> None:
-        formats = {name: layouts_of(name) for name in names} | {layouts[0].name: layouts for layouts in own}
+        formats = {name: layouts_of(name, byte_order=build.byte_order) for name in names} | {layouts[0].name: layouts for layouts in own}
         self.layouts = {name: next(x for x in each if x.environment.page_size == page_size) for name, each in formats.items()}
         self.numbers = {name: number for number, name in enumerate(formats)}
         self.page_size = page_size
+        self.order = "<" if build.byte_order == "little" else ">"
         lines = ['#include "devstate.h"', HEAD]
         for name, number in self.numbers.items():
             for kind in ("c-header", "c-codec-header", "c-codec"):
@@ -213,19 +224,20 @@ class Reader:
             listed = ", ".join(f"{verb}_{number}" for number in self.numbers.values())
             lines.append(f"static int (*const {verb}s[])({given}, struct devstate_fault *) = {{ {listed} }};")
         (where / "reader.c").write_text("\n".join([*lines, MAIN]))
-        said = compile_c(where, *SANITIZED, f"-DPAGE_SIZE={page_size}", *flags, "reader.c", "-o", "reader")
+        arguments = (*build.flags, f"-DPAGE_SIZE={page_size}", *flags, "reader.c", "-o", "reader")
+        said = compile_c(where, *arguments, compiler=build.compiler)
         assert "" == said
-        self.process = subprocess.Popen([str(where / "reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([*(build.runner or ()), str(where / "reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, name: str, verb: int, data: bytes) -> tuple[Verdict, bytes]:
         """The verdict, and what the callback was given."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(struct.pack("<3I", self.numbers[name], verb, len(data)) + data)
+        self.process.stdin.write(struct.pack(f"{self.order}3I", self.numbers[name], verb, len(data)) + data)
         self.process.stdin.flush()
-        size = int.from_bytes(self.process.stdout.read(4), "little")
+        size = int(*struct.unpack(f"{self.order}I", self.process.stdout.read(4).ljust(4, b"\0")))
         answer = self.process.stdout.read(size)
         assert size == len(answer) and size, "the generated C has died: see the sanitizer's report"
-        rule, at = struct.unpack_from("<IQ", answer)
+        rule, at = struct.unpack_from(f"{self.order}IQ", answer)
         path, _, given = answer[12:].partition(b"\0")
         return (C_RULES[rule], at, path.decode()), given
 
@@ -235,9 +247,10 @@ class Reader:
 
     def map(self, name: str, root: int, pages: dict[int, bytes], *, seen: bool = True) -> tuple[Verdict, list[tuple[int, int, int]]]:
         """Go over a map: the verdict, and (address, order, blocks) of each run."""
-        data = struct.pack("<QQ", root, seen) + b"".join(struct.pack("<Q", pa) + page for pa, page in pages.items())
+        data = struct.pack(f"{self.order}QB7x", root, seen)
+        data += b"".join(struct.pack(f"{self.order}Q", pa) + page for pa, page in pages.items())
         verdict, given = self.ask(name, MAP, data)
-        return verdict, [(pa, order, blocks) for pa, order, blocks in struct.iter_unpack("<3Q", given)]
+        return verdict, [(pa, order, blocks) for pa, order, blocks in struct.iter_unpack(f"{self.order}3Q", given)]
 
     def close(self) -> int:
         """End it; the exit status."""
@@ -249,22 +262,23 @@ class Reader:
 
 def flat(layout: Layout, nodes: list[TreeNode]) -> bytes:
     """What the callback of the C is given for these nodes."""
+    order = layout.environment.byte_order
     paths = {each.path: (number, each) for number, each in enumerate(declared_nodes(layout))}
     made = b""
     for node in nodes:
         number, declared = paths[node.path]
         values = dict(node.values)
-        made += bytes([number]) + _sized(node.name.encode("latin-1"))
+        made += bytes([number]) + _sized(node.name.encode("latin-1"), order)
         for field in declared.properties:
             found = values.get(field.name)
             if isinstance(found, int):
-                found = found.to_bytes(field.size, "little", signed=found < 0)
-            made += struct.pack("<Q", (1 << 64) - 1) if found is None else _sized(found)
+                found = found.to_bytes(field.size, order, signed=found < 0)
+            made += struct.pack("<Q", (1 << 64) - 1) if found is None else _sized(found, order)
     return made
 
 
-def _sized(data: bytes) -> bytes:
-    return struct.pack("<Q", len(data)) + data
+def _sized(data: bytes, order: ByteOrder) -> bytes:
+    return len(data).to_bytes(8, order) + data
 
 
 def verdict_of(fault: Fault | None) -> tuple[str, int]:
