@@ -281,7 +281,8 @@ struct ds_pt_root {
 	uint64_t top_pa;
 	uint32_t levels;
 	uint32_t top_entries;	/* a power of two: up to a table, or as many tables as the format may concatenate */
-	uint32_t sign_extended;	/* 1: iovas of the upper half of the top table, of two entries or more, continue with ones; DS_PT_UPPER: all do */
+	/* 1: iovas of the upper half of the top table, which has two entries or more, continue with ones; DS_PT_UPPER: all do; else 0 */
+	uint32_t sign_extended;
 	uint32_t pa_bits;	/* addresses are below 1 << pa_bits; 0: whatever the format can say */
 };
 

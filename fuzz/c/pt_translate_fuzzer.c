@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * An iova goes through hostile page tables to where a walk of them says, or nowhere; no byte is read that is not there. A device behind
- * them writes where each of its pages goes, as far as it may, and changes nothing else; with its cache, however small, as without.
+ * them writes where each of its pages goes, as far as it may, and changes nothing else. Where a page goes is what its cache says, however
+ * small: into tables, too, and then the cache may know what is not so any more.
  *
  * The input says the format and how many tables there are, writes entries into them, and then says which iovas are looked at and written
- * to. Some of the memory is for data; a write into a table is done, too, but from there on the cache may know what is not so any more.
+ * to.
  */
 #include "tables.h"
 
 #define MAX_EXTENTS 4096
 #define MAX_DATA (3 * 4096)
+#define MAX_TLB 8
 #define PLACES 2		/* regions for data, below the tables */
 #define REGIONS (PLACES + MAX_TABLES)
 #define NOTED (DS_PT_ACCESSED | DS_PT_DIRTY)
@@ -38,13 +40,12 @@ static void image_make(struct image *image, size_t tables, uint64_t table_size)
 	HOLDS(ds_memory_init(image->regions, image->memory.count, &image->units) == DS_OK);
 }
 
-static struct image image_copy(const struct image *from)
+static void image_copy(struct image *to, const struct image *from)
 {
-	struct image copy = *from;
-
-	for (size_t i = 0; i < copy.memory.count; i++)
-		copy.regions[i].base = exact(from->regions[i].base, from->regions[i].size);
-	return copy;
+	*to = *from;
+	to->memory.regions = to->regions;
+	for (size_t i = 0; i < to->memory.count; i++)
+		to->regions[i].base = exact(from->regions[i].base, from->regions[i].size);
 }
 
 static void image_free(struct image *image)
@@ -109,30 +110,52 @@ static void check_any(const struct image *image, const struct ds_pt_root *root, 
 	HOLDS(mapped == (found.size != 0));
 }
 
-/* What a write of a device is to do, without a cache; how many bytes are written. tables: whether it has met one. */
-static size_t model_write(struct image *image, const struct ds_pt_root *root, uint64_t iova, const uint8_t *data, size_t size, int *status,
-			  bool *tables)
+/* A device that is as simple as can be, in a memory of its own. */
+struct model {
+	struct image image;
+	struct ds_pt_root root;
+	uint64_t pages[MAX_TLB], pas[MAX_TLB];
+	bool known[MAX_TLB];
+	uint32_t tlb_size;
+};
+
+/* Where a page of iovas goes: DS_EFORMAT when it may not be written. */
+static int model_page(struct model *model, uint64_t page, uint64_t *pa)
 {
-	size_t done = 0;
+	uint32_t place = (uint32_t)(page % model->tlb_size);
+	struct ds_pt_extent found;
 
-	for (*status = DS_OK; done < size;) {
-		uint64_t left = 4096 - ((iova + done) & 4095), part = size - done < left ? size - done : left;
-		const struct ds_region *region;
-		struct ds_pt_extent found;
-
-		*status = DS_EFORMAT;
-		if (ds_pt_translate(&image->memory, root, iova + done, &found) || !found.size || !(found.attributes & DS_PT_WRITE))
-			break;
-		*status = DS_EMEMORY;
-		region = region_of(image, found.pa, part);
-		if (!region)
-			break;
-		*status = DS_OK;
-		*tables |= region->pa >= BASE;
-		memcpy((uint8_t *)(uintptr_t)region->base + (found.pa - region->pa), data + done, part);
-		done += part;
+	if (!model->known[place] || model->pages[place] != page) {
+		if (ds_pt_translate(&model->image.memory, &model->root, page * 4096, &found) || !found.size)
+			return DS_EFORMAT;
+		if (!(found.attributes & DS_PT_WRITE))
+			return DS_EFORMAT;
+		model->known[place] = true;
+		model->pages[place] = page;
+		model->pas[place] = found.pa;
 	}
-	return done;
+	*pa = model->pas[place];
+	return DS_OK;
+}
+
+/* A write: a status, and how many bytes are written. */
+static int model_write(struct model *model, uint64_t iova, const void *data, size_t size, size_t *done)
+{
+	for (*done = 0; *done < size;) {
+		uint64_t at = iova + *done, left = 4096 - at % 4096, part = size - *done < left ? size - *done : left, pa;
+		const struct ds_region *region;
+		int status = model_page(model, at / 4096, &pa);
+
+		if (status)
+			return status;
+		pa += at % 4096;
+		region = region_of(&model->image, pa, part);
+		if (!region)
+			return DS_EMEMORY;
+		memcpy((uint8_t *)(uintptr_t)region->base + (pa - region->pa), (const uint8_t *)data + *done, part);
+		*done += part;
+	}
+	return DS_OK;
 }
 
 static void check_same(const struct image *image, const struct image *other)
@@ -142,11 +165,12 @@ static void check_same(const struct image *image, const struct image *other)
 }
 
 /* The same stamps in both memories. */
-static void check_stamps(struct input *input, struct ds_dma *dma, struct image *model, uint64_t iova, bool *tables)
+static void check_stamps(struct input *input, struct ds_dma *dma, struct model *model, uint64_t iova)
 {
 	struct ds_ring ring = { .iova = iova, .slots = take(input, 1), .stride = take(input, 1), .device = (uint32_t)take(input, 1) };
 	uint64_t first = take(input, 8), count = take(input, 1) % 64, done, expected = 0;
 	int status = ds_dma_stamps(dma, &ring, first, count, &done), wanted = DS_OK;
+	size_t written;
 
 	if (!ring.slots || ring.stride < sizeof(struct ds_stamp)) {
 		HOLDS(status == DS_EINVAL && !done);
@@ -156,53 +180,53 @@ static void check_stamps(struct input *input, struct ds_dma *dma, struct image *
 		struct ds_stamp stamp = { .sequence = first + expected, .device = ring.device };
 
 		stamp.check = ds_crc32c(0, &stamp, 12);
-		model_write(model, &dma->root, iova + stamp.sequence % ring.slots * ring.stride, (uint8_t *)&stamp, sizeof(stamp), &wanted,
-			    tables);
+		wanted = model_write(model, iova + stamp.sequence % ring.slots * ring.stride, &stamp, sizeof(stamp), &written);
 		if (wanted)
 			break;
 	}
-	HOLDS(*tables || (status == wanted && done == expected));
+	HOLDS(status == wanted && done == expected);
+}
+
+/* The same bytes in both memories. */
+static void check_write(struct ds_dma *dma, struct model *model, uint64_t iova, uint8_t first, size_t size)
+{
+	uint8_t *data = exact(NULL, size);
+	size_t done, expected;
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = (uint8_t)(i * 37 + first);
+	HOLDS(ds_dma_write(dma, iova, data, size, &done) == model_write(model, iova, data, size, &expected) && done == expected);
+	free(data);
 }
 
 /* A device writes where the input says. */
 static void check_dma(struct input *input, const struct image *image, const struct ds_pt_root *root, const struct ds_pt_extent *leaves,
 		      size_t count)
 {
-	struct image own = image_copy(image), model = image_copy(image);
 	uint32_t tlb_size = 1u << take(input, 1) % 4;
+	struct image own;
+	struct model model = { .root = *root, .tlb_size = tlb_size };
 	struct ds_dma dma = { .memory = &own.memory, .root = *root, .tlb = exact(NULL, tlb_size * sizeof(struct ds_tlb)),
 			      .tlb_size = tlb_size };
-	uint8_t data[MAX_DATA];
-	bool tables = false;
 
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 37 + 11);
+	image_copy(&own, image);
+	image_copy(&model.image, image);
 	for (int n = 0; n < 16 && input->left; n++) {
 		uint64_t how = take(input, 1), iova = take(input, how & 1 ? 8 : 2);
-		size_t size = take(input, 2) % MAX_DATA, done, expected;
-		int status, wanted;
 
 		if (!(how & 1) && count)
 			iova += leaves[take(input, 2) % count].iova;
-		if (how & 2) {
-			check_stamps(input, &dma, &model, iova, &tables);
-		} else {
-			uint8_t *from = exact(data + (how >> 2), size % (MAX_DATA - 64));
-
-			size %= MAX_DATA - 64;
-			status = ds_dma_write(&dma, iova, from, size, &done);
-			expected = model_write(&model, root, iova, from, size, &wanted, &tables);
-			HOLDS(done <= size && (tables || (status == wanted && done == expected)));
-			free(from);
-		}
-		if (!tables)
-			check_same(&own, &model);
+		if (how & 2)
+			check_stamps(input, &dma, &model, iova);
+		else
+			check_write(&dma, &model, iova, (uint8_t)how, take(input, 2) % MAX_DATA);
+		check_same(&own, &model.image);
 	}
 	dma.tlb_size = 3;
-	HOLDS(ds_dma_write(&dma, 0, data, 1, &(size_t){ 0 }) == DS_EINVAL);
+	HOLDS(ds_dma_write(&dma, 0, &dma, 1, &(size_t){ 0 }) == DS_EINVAL);
 	free(dma.tlb);
 	image_free(&own);
-	image_free(&model);
+	image_free(&model.image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -226,8 +250,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	leaves = walk(&image, &root, extents, &codes);
 	for (size_t i = 0; i < (leaves == SIZE_MAX ? MAX_EXTENTS : leaves); i++)
 		check_leaf(&image, &root, &extents[i], i * UINT64_C(0x9e3779b97f4a7c15) >> 8, !(codes & BROKEN));
-	for (int n = 0; n < 8; n++) {
-		uint64_t iova = take(&input, 8);
+	for (int n = 0; n < 64 + 8; n++) {
+		/* Beside a leaf, and anywhere. */
+		uint64_t iova = n < 64 ? (leaves && leaves != SIZE_MAX ? extents[(size_t)n % leaves].iova : 0) ^ UINT64_C(1) << n : take(&input, 8);
 
 		if (leaves == SIZE_MAX || codes & HIDING)
 			ds_pt_translate(&image.memory, &root, iova, &found);
