@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The double answers as a real kernel did. What Linux 7.3.4 answered was noted by ``make live``; the calls are those of tests/live/calls.py."""
+"""The double answers as a real kernel did: Linux 7.3.4, noted by ``make live``. The calls are those of tests/live/calls.py."""
 
 from __future__ import annotations
 
