@@ -16,8 +16,11 @@ from pathlib import Path
 from devstate.layout.model import PAGE_SIZES, Layout
 from devstate.layout.registry import Registry
 from devstate.testing.difference import Difference
-from devstate.testing.proof import prove_arrays, prove_records
+from devstate.testing.proof import prove, prove_arrays, prove_records
 from devstate.testing.prover import BIG_ENDIAN, GUARDED, LOADED, Build, Prover, layouts_of
+
+EXAMPLES = str(Path(__file__).parents[2] / "examples" / "drivers")
+"""Packed records and tagged maps."""
 
 BUILDS = {"sanitizers": GUARDED, "cffi": LOADED, "big-endian": BIG_ENDIAN}
 
@@ -40,9 +43,9 @@ def run(build: Build, names: list[str], number: int) -> tuple[int, list[Differen
         prover = Prover(Path(where), formats, page_size=PAGE_SIZES[number], build=build)
         chosen = structs(formats, number)
         for layout, shape in chosen:
-            for prove in (prove_records, prove_arrays):
+            for each in (prove_records, prove_arrays):
                 try:
-                    prove(prover, layout, shape)
+                    each(prover, layout, shape)
                 except Difference as error:
                     wrong.append(error)
         assert prover.close() == 0
@@ -66,6 +69,8 @@ def main(names: list[str]) -> int:
             for error in wrong:
                 print(f"  {error}")
             failed = failed or bool(wrong)
+        with tempfile.TemporaryDirectory() as where:
+            print(f"{what}, the example drivers: {prove(EXAMPLES, Path(where), build=build)} structs", flush=True)
     return int(failed)
 
 
