@@ -37,11 +37,10 @@ def files() -> dict[Path, str]:
     examples = Registry()
     add_user_schemas(examples, str(EXAMPLES))
     for name in examples.summaries:
-        if layouts_of(examples, name)[0].encoding == "tagged":
-            continue
         made = (generate(kind, layouts_of(examples, name)) for kind in ("c-header", "c-codec-header", "c-codec"))
         found |= {EXAMPLES / "generated" / file: text for file, text in made}
-    found[EXAMPLES / "generated" / "devstate.h"] = Path(support("devstate.h")).read_text(encoding="utf-8")
+    for name in ("devstate.h", "devstate_tagged.h"):
+        found[EXAMPLES / "generated" / name] = Path(support(name)).read_text(encoding="utf-8")
     return found
 
 

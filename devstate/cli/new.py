@@ -2,6 +2,7 @@
 """Start a driver's package: a schema, the C that is generated from it, tests, a fuzz target, a baseline, and a page on what to fill in.
 
   devstate new driver acme-nic        in the new directory acme-nic; `make check` passes there at once
+  devstate new driver acme-nic --encoding tagged      its state is a tagged map (docs/tagged.md), not packed records
 
 KIND is driver. NAME is lower-case letters, digits and dashes; the first format is NAME-v1.
 """
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.add_argument("kind", metavar="KIND", help="what to start: driver")
     parser.add_argument("name", metavar="NAME", help="its name")
+    parser.add_argument("--encoding", default="packed", metavar="ENCODING", help="of the first format: packed or tagged")
     parser.add_argument("-o", "--output", metavar="DIR", help="the new directory (default: NAME)")
 
 
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.kind not in KINDS:
         raise UsageError(f"{arguments.kind!r} is nothing to start; there is {', '.join(KINDS)}")
-    files = scaffold(arguments.name)
+    files = scaffold(arguments.name, arguments.encoding)
     folder = arguments.output or arguments.name
     if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise UsageError(f"{folder}: is there already; name a new directory with -o")

@@ -150,7 +150,8 @@ class Struct(Type):
         self.doc = doc
         for field in self.fields[:-1]:
             if isinstance(field.type, FlexArray) or (isinstance(field.type, Struct) and field.type.flexible):
-                raise SchemaError("a flexible array is the last field of its struct", path=f"{name}.{field.name}")
+                message = "a flexible array is the last field of its struct; in a tagged map the order means nothing"
+                raise SchemaError(message, path=f"{name}.{field.name}")
         self.check_bit_runs()
 
     @property

@@ -22,10 +22,11 @@ def make(where: Path, target: str, *settings: str) -> subprocess.CompletedProces
     return subprocess.run(words, cwd=where, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_new_driver_passes_its_own_check(run: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["packed", "tagged"])
+def test_a_new_driver_passes_its_own_check(run: Runner, tmp_path: Path, encoding: str) -> None:
     """Style, types, tests, generated files, baseline, lint. Then a field changes: the check names what is out of date."""
     where = tmp_path / "acme"
-    outcome = run("new", "driver", "acme-nic", "-o", where)
+    outcome = run("new", "driver", "acme-nic", "--encoding", encoding, "-o", where)
     assert 0 == outcome.status
     assert {"README.md", "Makefile", "pyproject.toml", "acme_nic_schemas", "generated", "tests"} == {path.name for path in where.iterdir()}
     assert (where / "acme_nic_schemas" / "baselines" / "acme-nic-v1.json").is_file()
@@ -40,10 +41,11 @@ def test_a_new_driver_passes_its_own_check(run: Runner, tmp_path: Path) -> None:
     assert 1 == run("baseline", "check", where / "acme_nic_schemas").status
 
 
-def test_the_longest_name(run: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["packed", "tagged"])
+def test_the_longest_name(run: Runner, tmp_path: Path, encoding: str) -> None:
     """Lines still fit, identifiers still are some; the string fits LUO's field."""
     assert 40 == len(LONGEST)
-    assert 0 == run("new", "driver", LONGEST, "-o", tmp_path / "long").status
+    assert 0 == run("new", "driver", LONGEST, "--encoding", encoding, "-o", tmp_path / "long").status
     assert 0 == subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "."], cwd=tmp_path / "long", check=False).returncode
 
 
@@ -62,6 +64,8 @@ def test_nothing_is_overwritten(run: Runner, tmp_path: Path) -> None:
         outcome = run("new", "driver", "acme", "-o", place)
         assert 2 == outcome.status and "is there already" in outcome.err
     assert 2 == run("new", "planet", "acme").status
+    outcome = run("new", "driver", "acme", "--encoding", "cbor")
+    assert 2 == outcome.status and "'cbor' is no encoding; there are packed, tagged" in outcome.err
     assert "mine" == (tmp_path / "file").read_text()
 
 
