@@ -20,8 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "gen"
 EXAMPLES = ROOT / "examples" / "drivers"
 
-FORMATS = ("memfd-v2", "luo-v5", "kho-v4", "memblock-v1", "kexec-metadata", "iommu-liveupdate", "pstore-kho", "page-table-stream")
-"""Between them: bit-fields, page lists, chains, counted areas, a devicetree, odd alignment, unions, gaps, byte orders, flexible ends."""
+FORMATS = (
+    "memfd-v2", "luo-v5", "kho-v4", "kho-v1", "kho-xarray", "luo-v1", "memblock-v1", "kexec-metadata", "iommu-liveupdate", "pstore-kho",
+    "page-table-stream",
+)  # fmt: skip
+"""Between them: bit-fields, page lists, chains, counted areas, devicetrees, maps of pages, odd alignment, unions, gaps, byte orders,
+flexible ends."""
 
 
 def layouts_of(registry: Registry, name: str) -> list[Layout]:

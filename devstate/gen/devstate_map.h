@@ -194,8 +194,8 @@ static inline int devstate_tables_next(struct devstate_tables *tables, struct de
 }
 
 /*
- * The blocks of one leaf of the radix tree. The order changes at keys that are powers of two: a word
- * has one order, or keys below 64, which are blocks that no address space has.
+ * The blocks of one leaf of the radix tree. The order changes at keys that are powers of two: a
+ * word has one order, or keys below 64, which are blocks that no address space has.
  */
 static inline int devstate_radix_leaf(const struct devstate_tables *tables,
 				      struct devstate_blocks *to, struct devstate_fault *fault)
