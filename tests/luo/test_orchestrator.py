@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 
@@ -238,6 +239,45 @@ class Model(RuleBasedStateMachine):
         if event is Event.FINISH and self.state is State.UPDATED:
             return 0, told, State.NORMAL
         return errno.EINVAL, [], self.state
+
+    @rule(event=st.sampled_from(list(Event)), readers=st.integers(1, 3))
+    def killed_while_others_read(self, event: Event, readers: int) -> None:
+        """Readers hold the state: whoever waits for them and is killed has told nobody, whatever the event; readers do not wait."""
+        self.log.clear()
+        killed = threading.Event()
+        killed.set()
+        with contextlib.ExitStack() as held:
+            assert [self.state] * readers == [held.enter_context(self.orchestrator.reading(killed=killed)) for _ in range(readers)]
+            with pytest.raises(LiveUpdateError) as refused:
+                self.orchestrator.send(event, killed=killed)
+        assert (errno.EAGAIN, [], self.state) == (refused.value.errno, self.log, self.orchestrator.state)
+
+    @rule(event=st.sampled_from(list(Event)))
+    def killed_while_it_changes(self, event: Event) -> None:
+        """A reader that comes while participants are told waits; killed, it has seen nothing. The event is not disturbed."""
+        killed = threading.Event()
+        killed.set()
+        seen: list[int] = []
+
+        def look(phase: str, participant: str, op: str) -> None:
+            if not seen:
+                with pytest.raises(LiveUpdateError) as refused, self.orchestrator.reading(killed=killed):
+                    pass
+                seen.append(refused.value.errno)
+
+        self.failing.clear()
+        self.log.clear()
+        self.orchestrator.engine.before = look
+        try:
+            self.orchestrator.send(event)
+            got = 0
+        except LiveUpdateError as error:
+            got = error.errno
+        finally:
+            self.orchestrator.engine.before = None
+        assert self.expected(event) == (got, self.log, self.orchestrator.state)
+        assert seen == ([errno.EAGAIN] if self.log else [])
+        self.state = self.orchestrator.state
 
     @rule()
     def jump(self) -> None:

@@ -19,30 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from devstate.errors import LiveUpdateError
 from devstate.luo.sessions import Luo, Serialized
 from tests.luo.drivers import Recorder, Shared
+from tests.luo.reference import HANGS, SHARED, Calls, Reference
 
-Log = list[tuple[str, str]]
 Preserved = tuple[str, int, str]
 
-HANGS = {"memfd": ("iommu",), "vfio": ("iommu", "pci")}
-"""Handlers, and the shared objects of their files."""
-
-SHARED = ("iommu", "pci")
 FILES = ("memfd a", "memfd b", "vfio a", "vfio b")
-NAMES = ("one", "two", "")
+NAMES = ("one", "two", "three", "")
 TOKENS = (1, 2, 3)
-
-
-class Calls:
-    """The callbacks of one call, in order. The one at ``fail`` does not work; None: all do."""
-
-    def __init__(self) -> None:
-        self.log: Log = []
-        self.fail: int | None = None
-
-    def made(self, name: str, op: str) -> bool:
-        """Whether it works."""
-        self.log.append((name, op))
-        return self.fail != len(self.log) - 1
 
 
 class Called(Recorder):
@@ -112,143 +95,10 @@ class Files(Called):
         self.note(f"finish {self.store[args.data]}")
 
 
-class Reference:
-    """The tables of the kernel, once more: what a call gives, and whom it calls."""
-
-    def __init__(self) -> None:
-        self.outgoing: dict[str, dict[int, str]] = {}
-        self.incoming: dict[str, dict[int, str]] = {}
-        self.retrieved: set[str] = set()
-        self.status: dict[tuple[str, int], int] = {}
-        self.refs = dict.fromkeys(SHARED, 0)
-        self.left: dict[str, int] = {}
-        self.objects: set[str] = set()
-        self.finished: set[str] = set()
-        self.ready = dict.fromkeys(HANGS, True)
-        self.calls = Calls()
-        self.call = self.calls.made
-
-    def drop(self, flbs: list[str]) -> None:
-        """Files do not depend on these any more."""
-        for flb in reversed(flbs):
-            self.refs[flb] -= 1
-            if not self.refs[flb]:
-                self.call(flb, "unpreserve")
-
-    def is_elsewhere(self, file: str) -> bool:
-        """Whether a file is still in the handover, so that nobody can have it."""
-        return any(
-            each == file and self.status.get((name, token)) != 0 for name in self.incoming for token, each in self.incoming[name].items()
-        )
-
-    def preserve(self, name: str, token: int, file: str) -> int:
-        """SESSION_PRESERVE_FD."""
-        if token in self.outgoing[name]:
-            return errno.EEXIST
-        kind = file.split()[0]
-        if kind not in HANGS:
-            return errno.ENOENT
-        held: list[str] = []
-        for flb in HANGS[kind]:
-            if not self.refs[flb] and not self.call(flb, "preserve"):
-                self.drop(held)
-                return errno.EIO
-            self.refs[flb] += 1
-            held.append(flb)
-        back = [self.incoming[name].get(token) for (name, token), number in self.status.items() if not number and name in self.incoming]
-        taken = any(file in files for files in (*[each.values() for each in self.outgoing.values()], back))
-        if taken or not self.call(kind, f"preserve {file}"):
-            self.drop(held)
-            return errno.EBUSY if taken else errno.EIO
-        self.outgoing[name][token] = file
-        return 0
-
-    def close(self, name: str) -> None:
-        """An outgoing session."""
-        files = [*self.outgoing.pop(name).values()][::-1]
-        for file in files:
-            self.call(file.split()[0], f"unpreserve {file}")
-        for file in files:
-            self.drop([*HANGS[file.split()[0]]])
-
-    def reboot(self) -> int:
-        """Freeze all of them, or none."""
-        done: list[list[str]] = []
-        for files in self.outgoing.values():
-            own: list[str] = []
-            for file in files.values():
-                if not self.call(file.split()[0], f"freeze {file}"):
-                    self.unfreeze([*done, own])
-                    return errno.EIO
-                own.append(file)
-            done.append(own)
-        return 0
-
-    def unfreeze(self, sessions: list[list[str]]) -> None:
-        """Last session first, the files of each in order."""
-        for files in reversed(sessions):
-            for file in files:
-                self.call(file.split()[0], f"unfreeze {file}")
-
-    def jump(self) -> None:
-        """The next kernel."""
-        self.incoming, self.outgoing = self.outgoing, {}
-        self.left = {name: count for name, count in self.refs.items() if count}
-        self.refs = dict.fromkeys(SHARED, 0)
-        self.retrieved, self.status, self.objects, self.finished = set(), {}, set(), set()
-        self.ready = dict.fromkeys(HANGS, True)
-
-    def get_incoming(self, flb: str) -> int:
-        """Somebody asks for a shared object."""
-        if flb in self.finished:
-            return errno.ENODEV
-        if flb not in self.left:
-            return errno.ENOENT if self.left else errno.ENODATA
-        if flb not in self.objects and not self.call(flb, "retrieve"):
-            return errno.EIO
-        self.objects.add(flb)
-        return 0
-
-    def retrieve(self, name: str, token: int) -> int:
-        """SESSION_RETRIEVE_FD."""
-        file = self.incoming[name].get(token)
-        if file is None:
-            return errno.ENOENT
-        key = name, token
-        if key not in self.status:
-            self.status[key] = 0 if self.call(file.split()[0], f"retrieve {file}") else errno.EIO
-        return self.status[key]
-
-    def finish(self, name: str) -> int:
-        """SESSION_FINISH."""
-        files = [*self.incoming[name].values()]
-        for file in files:
-            kind = file.split()[0]
-            if not self.call(kind, f"can_finish {file}"):
-                return errno.EIO
-            if not self.ready[kind]:
-                return errno.EBUSY
-        for file in files[::-1]:
-            self.call(file.split()[0], f"finish {file}")
-        for file in files[::-1]:
-            for flb in HANGS[file.split()[0]]:
-                self.one_less(flb)
-        self.incoming[name] = {}
-        return 0
-
-    def one_less(self, flb: str) -> None:
-        """A file of the handover that depends on it is finished."""
-        self.left[flb] -= 1
-        if not self.left[flb]:
-            if not self.get_incoming(flb):
-                self.call(flb, "finish")
-            self.finished.add(flb)
-
-
 FAILURES = st.none() | st.integers(0, 4)
 """Which callback of a call fails."""
 
-MORE = st.lists(st.tuples(st.sampled_from(NAMES[:2]), st.sampled_from(TOKENS), st.sampled_from(FILES)), max_size=6)
+MORE = st.lists(st.tuples(st.sampled_from(NAMES[:3]), st.sampled_from(TOKENS), st.sampled_from(FILES)), max_size=6)
 """Session, token and file of what is preserved."""
 
 
@@ -264,11 +114,11 @@ class Model(RuleBasedStateMachine):
         self.luo = self.kernel(None)
         self.killed = threading.Event()
         self.killed.set()
-        self.create_both()
+        self.create_all()
 
-    def create_both(self) -> None:
+    def create_all(self) -> None:
         """Most calls need sessions."""
-        for name in NAMES[:2]:
+        for name in NAMES[:3]:
             self.create(name)
 
     def kernel(self, received: Serialized | None) -> Luo:
@@ -303,14 +153,14 @@ class Model(RuleBasedStateMachine):
         if not self.same(lambda: expected, self.luo.create, name):
             self.reference.outgoing[name] = {}
 
-    @rule(name=st.sampled_from(NAMES[:2]), token=st.sampled_from(TOKENS), file=st.sampled_from([*FILES, "socket"]), fail=FAILURES)
+    @rule(name=st.sampled_from(NAMES[:3]), token=st.sampled_from(TOKENS), file=st.sampled_from([*FILES, "socket"]), fail=FAILURES)
     def preserve(self, name: str, token: int, file: str, fail: int | None) -> None:
         """SESSION_PRESERVE_FD."""
         if name in self.reference.outgoing and not self.reference.is_elsewhere(file):
             expected = lambda: self.reference.preserve(name, token, file)  # noqa: E731
             self.same(expected, self.luo.outgoing[name].preserve, token, file, fail=fail)
 
-    @rule(name=st.sampled_from(NAMES[:2]), fail=FAILURES)
+    @rule(name=st.sampled_from(NAMES[:3]), fail=FAILURES)
     def close(self, name: str, fail: int | None) -> None:
         """Close an outgoing session: what fails is a warning."""
         if name in self.reference.outgoing:
@@ -330,7 +180,7 @@ class Model(RuleBasedStateMachine):
             self.retrieve_session(name)
         return name in self.reference.retrieved
 
-    @rule(name=st.sampled_from(NAMES[:2]), token=st.sampled_from(TOKENS), fail=FAILURES)
+    @rule(name=st.sampled_from(NAMES[:3]), token=st.sampled_from(TOKENS), fail=FAILURES)
     def retrieve(self, name: str, token: int, fail: int | None) -> None:
         """SESSION_RETRIEVE_FD; the file is the one that was preserved."""
         if self.is_retrieved(name):
@@ -338,13 +188,13 @@ class Model(RuleBasedStateMachine):
             if not self.same(lambda: self.reference.retrieve(name, token), session.retrieve, token, fail=fail):
                 assert self.reference.incoming[name][token] == session.retrieve(token)
 
-    @rule(name=st.sampled_from(NAMES[:2]), fail=FAILURES)
+    @rule(name=st.sampled_from(NAMES[:3]), fail=FAILURES)
     def finish(self, name: str, fail: int | None) -> None:
         """SESSION_FINISH."""
         if self.is_retrieved(name):
             self.same(lambda: self.reference.finish(name), self.luo.incoming[name].finish, fail=fail)
 
-    @rule(name=st.sampled_from(NAMES[:2]), fail=FAILURES)
+    @rule(name=st.sampled_from(NAMES[:3]), fail=FAILURES)
     def close_retrieved(self, name: str, fail: int | None) -> None:
         """Close an incoming session: it is finished, or stays."""
         reference = self.reference
@@ -366,10 +216,10 @@ class Model(RuleBasedStateMachine):
         """A driver asks for what the old kernel left of a shared object."""
         self.same(lambda: self.reference.get_incoming(flb), self.luo.flbs[flb].get_incoming, fail=fail)
 
-    @rule(name=st.sampled_from(NAMES[:2]))
+    @rule(name=st.sampled_from(NAMES[:3]))
     def killed_while_others_read(self, name: str) -> None:
         """A reader holds the lock: whoever waits and is killed has done nothing."""
-        calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(self.luo.create, ("three",)), (self.luo.reboot, ())]
+        calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(self.luo.create, ("four",)), (self.luo.reboot, ())]
         calls.append((self.luo.retrieve, (name,)))
         if name in self.luo.outgoing:
             calls.append((self.luo.outgoing[name].preserve, (9, FILES[0])))
@@ -392,7 +242,7 @@ class Model(RuleBasedStateMachine):
         self.fill(more)
         if self.same(self.reference.reboot, self.luo.reboot, fail=fail):
             return
-        assert errno.EBUSY == self.same(lambda: errno.EBUSY, self.luo.create, "three")
+        assert errno.EBUSY == self.same(lambda: errno.EBUSY, self.luo.create, "four")
         sessions = [[*files.values()] for files in self.reference.outgoing.values()]
         self.same(lambda: self.reference.unfreeze(sessions) or 0, self.luo.unfreeze)
 
@@ -410,7 +260,7 @@ class Model(RuleBasedStateMachine):
         self.ready |= dict.fromkeys(HANGS, True)
         self.luo = self.kernel(serialized)
         self.reference.jump()
-        self.create_both()
+        self.create_all()
 
     @invariant()
     def references(self) -> None:
@@ -432,9 +282,9 @@ def test_many_walks() -> None:
     for _ in range(400):
         model = Model()
         for _ in range(40):
-            name, token, file = chance.choice(NAMES[:2]), chance.choice(TOKENS), chance.choice(FILES)
+            name, token, file = chance.choice(NAMES[:3]), chance.choice(TOKENS), chance.choice(FILES)
             fail = chance.choice([None, None, 0, 1, 2, 3, 4])
-            more = [(chance.choice(NAMES[:2]), chance.choice(TOKENS), chance.choice(FILES)) for _ in range(chance.randrange(5))]
+            more = [(chance.choice(NAMES[:3]), chance.choice(TOKENS), chance.choice(FILES)) for _ in range(chance.randrange(5))]
             steps: list[Callable[[], Any]] = [
                 functools.partial(model.create, name),
                 *[functools.partial(model.preserve, name, token, file, fail)] * 4,
