@@ -143,6 +143,8 @@ def sweep(arguments: argparse.Namespace, scenario: Scenario, stream: TextIO) -> 
 
     if arguments.format == "html":
         raise UsageError("a sweep is reported as text or JSON")
+    if scenario.expect != "updated":
+        raise UsageError(f"a sweep needs a scenario that ends updated when nothing goes wrong, not {scenario.expect}")
     tried = []
     for each in tries(scenario):
         tried.append(each)

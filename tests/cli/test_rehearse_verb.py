@@ -78,3 +78,9 @@ def test_no_such_scenario(run: Runner) -> None:
 def test_a_sweep_is_no_page(run: Runner, scenario: str) -> None:
     """Usage."""
     assert 2 == run("rehearse", scenario, "--sweep", "--format", "html").status
+
+
+def test_a_sweep_of_what_is_refused(run: Runner) -> None:
+    """Its faults would have nothing to undo."""
+    outcome = run("rehearse", "merged-rollback", "--sweep")
+    assert (2, True) == (outcome.status, "a sweep needs a scenario that ends updated" in outcome.err)
