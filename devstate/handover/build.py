@@ -25,7 +25,7 @@ from devstate.handover.build_links import Links, text
 from devstate.handover.build_luo import build_luo
 from devstate.handover.build_map import build_map, lowest_order
 from devstate.handover.build_room import Room
-from devstate.handover.build_rules import check_spec
+from devstate.handover.build_rules import RELEASE_SIZE, check_spec
 from devstate.layout.model import Environment, NodeLayout
 from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
@@ -47,9 +47,6 @@ STATE = "devstate"
 
 LEGACY = "kho-v1"
 """The root that was written in one go; later ones are edited in place when a client comes."""
-
-RELEASE_SIZE = 65
-"""Bytes of previous_release: __NEW_UTS_LEN + 1."""
 
 
 @frozen

@@ -49,7 +49,7 @@ def guest_parts(links: Links, guest: GuestSpec) -> Iterator[PartSpec]:
     owners: dict[tuple[int, str, int], int] = {}
     extents: list[dict[str, Any]] = []
     for at, each in enumerate(guest.ranges):
-        path = f"guests/{guest.name}/ranges[{at}]"
+        path = f"guests/{guest.name}/{at}"
         key = (REGION, each.region, 0) if each.region is not None else (FILE, each.session or "", each.token)
         owner = owners.setdefault(key, len(owners))
         unknown = [word for word in each.flags if word not in FLAGS]
@@ -69,7 +69,7 @@ def guest_parts(links: Links, guest: GuestSpec) -> Iterator[PartSpec]:
 
 
 def _padded(name: str) -> bytes:
-    return text(name, 64, name)
+    return text(name, 64, f"guests/{name}")
 
 
 def _extent(wanted: GuestRange, piece: Piece) -> dict[str, Any]:

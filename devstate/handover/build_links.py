@@ -30,7 +30,8 @@ def text(value: str | None, size: int = 0, path: str | None = None) -> bytes:
     """Text as the kernel stores it: NUL-terminated, and padded with zeros up to ``size``. EncodeError if it does not fit or has a NUL."""
     data = (value or "").encode()
     if (size and len(data) >= size) or b"\0" in data:
-        raise EncodeError("a text that does not fit", path=path, expected=f"at most {size - 1} bytes and no NUL", found=repr(value))
+        expected = f"at most {size - 1} bytes and no NUL" if size else "no NUL"
+        raise EncodeError("a text that does not fit", path=path, expected=expected, found=repr(value))
     return (data + b"\0").ljust(size, b"\0")
 
 

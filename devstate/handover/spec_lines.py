@@ -46,7 +46,15 @@ def _of_state(spec: Spec, parts: list[str]) -> str | None:
         number = parts[2].removeprefix("driver-")
         return f"devices[{mine[int(number)]}]" if number.isdecimal() and int(number) < len(mine) else None
     names = [each.name for each in spec.guests]
-    return f"guests[{names.index(parts[1])}]" if len(parts) > 1 and parts[0] == "memory" and parts[1] in names else None
+    if len(parts) < 2 or parts[0] not in ("memory", "guests") or parts[1] not in names:
+        return None
+    return f"guests[{names.index(parts[1])}]" + (f".ranges[{parts[2]}]" if parts[0] == "guests" and len(parts) > 2 else "")
+
+
+def nearest_line(text: str, path: str) -> int:
+    """The line of a path, else of what stands for the whole: the arena where there is no room, the kernel whose forms do not hold it."""
+    wanted = [path, *(["arena"] if path in ("", "arena") else []), "kernel", "forms"]
+    return next((line for line in (line_of(text, each) for each in wanted if each) if line is not None), 1)
 
 
 def line_of(text: str, path: str) -> int | None:

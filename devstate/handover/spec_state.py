@@ -62,12 +62,13 @@ def payload(
     struct = text(row["struct"], f"{path}.struct") if "struct" in row else None
     try:
         layout = registry.layout(format_, environment)
-        if layout.encoding != "tagged":
-            plan_of(layout, struct)
+        flexible = layout.encoding != "tagged" and plan_of(layout, struct).flexible
     except UsageError as error:
         wrong = "struct" if struct is not None and format_ in registry.summaries else key
         raise EncodeError(str(error), path=f"{path}.{wrong}") from None
     many = given == ["records"]
+    if many and flexible:
+        raise EncodeError("a struct without a fixed size is one record", path=f"{path}.records", found=struct or layout.root)
     if layout.encoding == "tagged":
         if many or struct is not None:
             raise EncodeError(f"{format_} is a tagged map: one record, of its root", path=path)

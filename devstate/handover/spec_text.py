@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 
-from devstate.errors import DecodeError, DevstateError, EncodeError, LocatedError, UsageError
+from devstate.errors import DevstateError, EncodeError, LocatedError, UsageError
 from devstate.frozen import frozen
+from devstate.handover.build_rules import check_arena, check_spec
 from devstate.handover.spec import FileSpec, FlbSpec, Forms, RegionSpec, SessionSpec, Spec, SubtreeSpec, forms_of, is_renamed
-from devstate.handover.spec_lines import line_of, path_of
+from devstate.handover.spec_lines import nearest_line, path_of
+from devstate.handover.spec_parse import parsed
 from devstate.handover.spec_state import DEVICE, GUEST, PART, device, guest, part
 from devstate.handover.spec_values import a_list, a_row, a_table, known, need, number, text
 from devstate.layout.model import PAGE_SIZES, Environment
+from devstate.layout.release import parse_release
 from devstate.memory.arena import BASE, SIZE
 
 TYPE_CHECKING = False
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
     from devstate.handover.spec import DeviceSpec, PartSpec
     from devstate.layout.model import ByteOrder
     from devstate.layout.registry import Registry
-
-SPEC_MAX = 16 << 20
-"""Bytes of a spec: a hundred thousand files take half of it."""
 
 ARENA_MAX = 1 << 36
 """Bytes of an arena, 64 GiB: address space, not memory."""
@@ -80,11 +80,14 @@ def read_spec(data: bytes, source: str, registry: Registry, *, folder: str = "."
     DecodeError for what is no TOML or JSON; EncodeError for a key, type or value that is not as docs/build.md says. OSError becomes
     EncodeError.
     """
-    plain, text = _parsed(data, source)
+    plain, text = parsed(data, source)
     try:
         registry = with_schemas(registry, plain, folder)
         reader = _Reader(plain, registry, folder)
-        return SpecFile(reader.spec(), reader.arena, source, text, registry)
+        spec = reader.spec()
+        check_spec(spec)
+        check_arena(spec, reader.arena)
+        return SpecFile(spec, reader.arena, source, text, registry)
     except EncodeError as error:
         raise _located(error, error.path or "", source, text) from None
 
@@ -106,40 +109,10 @@ def with_schemas(registry: Registry, plain: Mapping[str, Any], folder: str) -> R
     return registry
 
 
-def _parsed(data: bytes, source: str) -> tuple[dict[str, Any], str]:
-    if len(data) > SPEC_MAX:
-        raise DecodeError("the spec is too large", source=source, expected=f"at most {SPEC_MAX} bytes", found=len(data))
-    is_json = data.lstrip()[:1] == b"{"
-    try:
-        text = data.decode()
-        if is_json:
-            import json
-
-            return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number), text
-        import tomllib
-
-        return tomllib.loads(text), text
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise DecodeError(f"not {'JSON' if is_json else 'TOML'}: {reason}", source=source) from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
-    return made
-
-
-def _no_number(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
-
-
 def _located(error: LocatedError, path: str, source: str, text: str) -> LocatedError:
-    line = line_of(text, path) if path else None
     error.path = path or None
-    return error.at(source=source if line is None else f"{source}:{line}")
+    error.source = f"{source}:{nearest_line(text, path)}"
+    return error
 
 
 class _Reader:
@@ -184,6 +157,7 @@ class _Reader:
             raise EncodeError("a spec has a kernel (release) or forms (schema names), one of the two", path="kernel")
         if "kernel" in self.plain:
             release = text(self.plain["kernel"], "kernel")
+            self.known(release)
             try:
                 return forms_of(self.registry, release), is_renamed(self.registry, release)
             except UsageError as error:
@@ -195,6 +169,17 @@ class _Reader:
             if key in given and given[key] not in self.registry.summaries:
                 raise EncodeError("no schema has this name", path=f"forms.{key}", found=given[key], advice="`devstate schemas` lists them")
         return Forms(**given), False
+
+    def known(self, release: str) -> None:
+        """EncodeError for a release above all that are known: its forms would be a guess."""
+        parsed = parse_release(release) if release.isascii() else None
+        if parsed is None:
+            raise EncodeError(f"{release!r} is no kernel release", path="kernel", expected="two numbers, such as 7.3 or 7.1-rc5")
+        sinces = [parse_release(each.since) for each in self.registry.summaries.values() if each.since and each.status == "mainline"]
+        newest = max((each.major, each.minor) for each in sinces if each is not None)
+        if (parsed.major, parsed.minor) > newest:
+            expected = f"at most {newest[0]}.{newest[1]}, or forms with a release of any name"
+            raise EncodeError("it is not known what this kernel writes", path="kernel", expected=expected, found=release)
 
     def rows(self, key: str, make: Callable[[Mapping[str, Any], str], Any]) -> tuple[Any, ...]:
         """The tables of an array of tables."""
@@ -260,6 +245,8 @@ class _Reader:
             expected = f"at most {self.left:#x} bytes more"
             raise EncodeError("contents are larger than the arena", path=f"{path}.size", expected=expected, found=f"{size:#x}")
         self.left -= size
+        if kinds == ["words"] and len(unit) > size:
+            raise EncodeError("words behind the end", path=f"{path}.words", expected=f"below {size:#x}", found=f"{len(unit) - 8:#x}")
         if unit and kinds[0] in ("pattern", "hex"):
             unit *= -(-size // len(unit))
         return unit[:size], size
@@ -279,7 +266,10 @@ class _Reader:
 
     def load(self, name: str, path: str) -> bytes:
         try:
-            with open(os.path.join(self.folder, name), "rb") as file:
+            where = os.path.join(self.folder, name)
+            if os.path.exists(where) and not os.path.isfile(where):
+                raise EncodeError("no regular file", path=path, found=name)  # others may have no end, or never begin
+            with open(where, "rb") as file:
                 data = file.read(self.left + 1)
         except (OSError, ValueError) as error:
             raise EncodeError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path, found=name) from None

@@ -12,15 +12,18 @@ from typing import Any
 import jsonschema
 import pytest
 
+from devstate.errors import DecodeError, EncodeError
 from devstate.handover import spec_text
 from tests.cli.runner import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "build.schema.json").read_text())
-(EXAMPLE,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "build.md").read_text(), re.DOTALL)
+EXAMPLE, DEVICES = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "build.md").read_text(), re.DOTALL)
 
 DRIVERS = ROOT / "examples" / "drivers"
-FULL = f'schemas = ["{DRIVERS}/passthrough.py"]\n' + """\
+FULL = (
+    f'schemas = ["{DRIVERS}/passthrough.py"]\n'
+    + """\
 forms = { kho = "kho-v4", luo = "luo-v5", memfd = "memfd-v2", release = "7.4.1" }
 page_size = "16K"
 byte_order = "big"
@@ -108,6 +111,7 @@ size = "64M"
 kho = "0x23ffc000"
 "subtree/mine" = "0x10000"
 """
+)
 
 
 @pytest.fixture
@@ -131,6 +135,18 @@ def test_the_example_of_the_docs(run: Runner, built: Any) -> None:
     assert "0 findings; predicted for kernel 7.3: accepted\n" == run("check", core).out
     run("extract", core, "luo/session/vm-alpha/1", "-o", core.with_name("file"))
     assert (b"guest ram " * 104858)[: 1 << 20] == core.with_name("file").read_bytes()
+
+
+def test_the_devices_of_the_docs(run: Runner, built: Any) -> None:
+    """What links lead to is there, counted; the address is as it was given."""
+    head = f'kernel = "7.3"\nschemas = ["{DRIVERS}/controller.py"]\n[[regions]]\nname = "rings"\nsize = "8K"\n'
+    above = '[[devices]]\npath = "pci0000:00"\n'
+    outcome, core = built(head + above + DEVICES.replace('commands = "0x7f001000"', "commands = 0"))
+    assert (0, "", "") == (outcome.status, outcome.out, outcome.err)
+    jsonschema.validate(tomllib.loads(DEVICES) | {"kernel": "7.3"}, SCHEMA)
+    left = run("decode", "--part", "devices/machine/driver-1", core).json
+    assert (1, 2, 4) == (left["nr_queues"], left["nr_doorbells"], left["doorbell_stride"])
+    assert 0 == built(head + above + DEVICES)[0].status
 
 
 def test_everything(run: Runner, built: Any) -> None:
@@ -192,7 +208,7 @@ BROKEN = {
         "kernel = 7": ":1: kernel: not a text",
         "": ": kernel: a spec has a kernel (release) or forms",
         'forms = { kho = "kho-v9" }': ":1: forms.kho: no schema has this name",
-        'forms = { kho = "luo-v5" }': ": luo-v5 is no form of KHO's root that can be built",
+        'forms = { kho = "luo-v5" }': ":3: sessions[0]: this kernel has no LUO",
         'kernel = "7.3"\npage_size = 8192': ":2: page_size: the page size is not known; expected 4096, 16384, 65536; found 8192",
         'kernel = "7.3"\nbyte_order = "middle"': ":2: byte_order: the byte order is not known",
         'kernel = "7.3"\nentry = "bios"': ":2: entry: the entry is not known",
@@ -201,7 +217,7 @@ BROKEN = {
         'kernel = "7.3"\narena = { size = "1T" }': ":2: arena.size: not a 64-bit number",
         'kernel = "7.3"\narena = { size = "65G" }': ":2: arena.size: the arena is too large",
         'kernel = "7.3"\narena = { size = 8192 }': ": sessions[0].files[0].size: contents are larger than the arena",
-        'kernel = "7.3"\narena = { base = 5 }': ": arena of no whole pages",
+        'kernel = "7.3"\narena = { base = 5 }': ":2: arena.base: the arena is whole pages; expected a multiple of 4096; found 0x5",
         'kernel = "7.3': ": not TOML: ",
         'kernel = "7.3"\npins = { x = 5 }': ": pins.x: a pin of something that is not built",
         'kernel = "7.3"\npins = { kho = 5 }': ": kho: pinned address",
@@ -250,9 +266,57 @@ def test_what_cannot_be_built(built: Any, old: str, new: str) -> None:
 
 def test_lines_of_json() -> None:
     """JSON that cannot be read is said as such, and deep nesting is no crash."""
-    for data in (b"{", b'{"kernel": }', b'{"a":' * 100_000):
-        with pytest.raises(spec_text.DecodeError, match="not JSON"):
+    for data in (b"{", b'{"kernel": }', b'{"a":' * 100_000, b'{"a": 1, "a": 2}', b'{"a": NaN}'):
+        with pytest.raises(DecodeError, match="not JSON"):
             spec_text.read_spec(data, "spec", spec_text_registry())
+    text = '{\n "kernel": "7.3",\n "sessions": [\n  {"name": "a"},\n  {"name": "b",\n   "files": [{"token": 1,\n    "size": -1}]}]}'
+    with pytest.raises(EncodeError, match=r"^spec:7: sessions\[1\].files\[0\].size: not a 64-bit number"):
+        spec_text.read_spec(text.encode(), "spec", spec_text_registry())
+
+
+ROWS = {
+    "[[regions]]\nname = 'a'\nsize = 4096\n[pins]\n'memblock/a' = 4097": ":2: regions[0]: pinned address",
+    "kexec_count = 99999999999": ":2: kexec_count: a 32-bit number",
+    "page_size = 0": ":2: page_size: the page size is not known",
+    "arena = { size = 4096 }": ":1: luo/flb/0: arena is full",
+    "schemas = ['nope.py']": ":2: schemas[0]: the schemas cannot be loaded",
+    "[[scratch]]\nstart = 5\nsize = 7": ":2: scratch[0]: scratch is whole pages",
+    "[[scratch]]\nstart = '0x10000000'\nsize = '1G'": ":3: scratch[0].start: scratch is in the arena",
+    "[[regions]]\nname = 'a'\nsize = 4096\nwords = { 8192 = 1 }": ":5: regions[0].words: words behind the end",
+    "[[regions]]\nname = 'a'\nsize = 4096\nwords = { 5 = 1 }": ":5: regions[0].words: not offsets of words",
+    "[[regions]]\nname = 'a'\nsize = 4096\npath = '/dev/zero'": ":5: regions[0].path: no regular file",
+    "[[parts]]\npath = 'x/y'\nformat = 'nope'\nrecords = []": ":4: parts[0].format: ",
+    "[[parts]]\npath = 'x/y'\nformat = 'its-v1'\nstruct = 'nope'\nrecord = {}": ":5: parts[0].struct: ",
+    "[[parts]]\npath = 'x/y'\nformat = 'its-v1'": ":2: parts[0]: a part has a record, records, or content",
+    "[[parts]]\npath = 'x/a b'\nformat = 'z'\ncontent = { hex = '00' }": ":3: parts[0].path: not the name of a node",
+    "[[parts]]\npath = 'x/y'\nformat = ''\ncontent = { hex = '00' }": ":4: parts[0].format: a format has a name",
+    "[[parts]]\npath = 'x/y'\nformat = 'kvm-x86-msrs-v1'\nzeros = true\nrecords = [{}]": ":6: parts[0].records: a struct without a fixed size",  # noqa: E501
+    "[[parts]]\npath = 'x/y'\nformat = 'its-v1'\nzeros = 1\nrecord = {}": ":5: parts[0].zeros: neither true nor false",
+    "[[parts]]\npath = 'x/y'\nformat = 'its-v1'\nzeros = true\nrecord = { lpis = -1 }": ":6: parts[0].record.lpis: ",
+    "[[parts]]\npath = 'x/y'\nformat = 'its-v1'\nstruct = 'ds_its_area'\nzeros = true\nrecord = { pa = { at = 'x' } }": ":2: parts[0]: nothing is at",  # noqa: E501
+    "[[devices]]\npath = 'a'\nrecord = {}": ":2: devices[0]: what a driver leaves has a format",
+    "[[devices]]\npath = 'a'\n[[devices]]\npath = 'a'": ":5: devices[1].path: two devices have this path",
+    "[[devices]]\npath = 'a'\nflags = ['x']": ":4: devices[0].flags: not a flag",
+    "[[devices]]\npath = 'a'\nphase = 'x'": ":4: devices[0].phase: not a phase",
+    "[[guests]]\nname = 'g'\n[[guests.ranges]]\ngpa = 0\nsize = 4096\nregion = 'x'": ":4: guests[0].ranges[0]: there is no such region",
+    "[[guests]]\nname = 'g'\n[[guests.ranges]]\ngpa = 5\nsize = 4096\nregion = 'x'": ":5: guests[0].ranges[0].gpa: a range is whole pages",
+}
+"""Lines behind the release, and the message."""
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_rows_that_cannot_be_built(rows: str) -> None:
+    """Each names its line and rule."""
+    from devstate.handover.build import build
+    from devstate.memory.arena import Arena
+
+    with pytest.raises(EncodeError) as caught:
+        made = spec_text.read_spec(f'kernel = "7.3"\n{rows}\n'.encode(), "spec", spec_text_registry())
+        try:
+            build(made.spec, Arena(*made.arena), made.registry)
+        except EncodeError as error:
+            raise made.located(error) from None
+    assert f"spec{ROWS[rows]}" in str(caught.value).replace("pa 0x1001: ", "")
 
 
 def spec_text_registry() -> Any:

@@ -12,7 +12,7 @@ from devstate.codec.decode import decode
 from devstate.errors import EncodeError, LocatedError, UsageError
 from devstate.fdt.reader import read
 from devstate.frozen import replace
-from devstate.handover import spec_text
+from devstate.handover import spec_parse, spec_text
 from devstate.handover.build import Built, build
 from devstate.handover.build_rules import ORDER_MAX
 from devstate.handover.carrier import read_carrier
@@ -182,9 +182,9 @@ def test_forms_that_are_not_there() -> None:
 def test_limits_of_text() -> None:
     """A spec and an arena at their limits, and one above."""
     text = b'kernel = "7.3"\n'
-    assert NEWEST.kho == spec_text.read_spec(text.ljust(spec_text.SPEC_MAX), "spec", REGISTRY).spec.forms.kho
+    assert NEWEST.kho == spec_text.read_spec(text.ljust(spec_parse.SPEC_MAX), "spec", REGISTRY).spec.forms.kho
     with pytest.raises(LocatedError, match="the spec is too large"):
-        spec_text.read_spec(text.ljust(spec_text.SPEC_MAX + 1), "spec", REGISTRY)
+        spec_text.read_spec(text.ljust(spec_parse.SPEC_MAX + 1), "spec", REGISTRY)
     for size, fits in ((spec_text.ARENA_MAX, True), (spec_text.ARENA_MAX + 1, False)):
         if fits:
             assert size == spec_text.read_spec(text + f"arena.size = {size}".encode(), "spec", REGISTRY).arena[1]
