@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devstate.check.run import check
 from devstate.errors import EncodeError
@@ -19,13 +21,18 @@ from devstate.handover.model import Handover
 from devstate.handover.mutate import REPAIRED, Change, damaged, mutate, repairs
 from devstate.handover.open import open_memory
 from devstate.handover.rebuild import rebuild
+from devstate.handover.spec import DeviceSpec, PartSpec, Spec
+from devstate.handover.spec_state import payload
 from devstate.handover.spec_text import read_spec
 from devstate.handover.spots import CLASSES, Spot, record_spots, spots
 from devstate.handover.spots_state import Seal
-from devstate.layout.model import Environment
+from devstate.handover.text import c_string
+from devstate.layout.compiling import add_user_schemas
+from devstate.layout.model import PAGE_SIZES, Environment
 from devstate.layout.registry import Registry
 from devstate.memory.arena import Arena
 from devstate.memory.physmem import PhysMemory
+from tests.handover.builders import KERNELS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SPEC = EXAMPLES / "training" / "everything.toml"
@@ -327,3 +334,64 @@ def test_differences_of_parts() -> None:
     assert [("devstate/its/x/lpis", "present", True, False)] == told(lpis(8192), 'kernel = "7.3"')
     many = told(lpis(*range(8192, 8300)), lpis(*range(9192, 9300)))
     assert (65, (path, "records that differ", 0, 108)) == (len(many), many[-1])
+
+
+EXAMPLES_ONLY = Registry.shipped().copy()
+for _name in ("controller", "network", "passthrough"):
+    add_user_schemas(EXAMPLES_ONLY, str(EXAMPLES / "drivers" / f"{_name}.py"))
+
+NAMES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="/"), min_size=1, max_size=12)
+
+
+@st.composite
+def payloads(draw: st.DrawFn, environment: Environment) -> tuple[str, PartSpec]:
+    """What a driver left: rows behind its links in either kind, or a tagged map."""
+    number = st.integers(0, 0xFFFF)
+    if draw(st.booleans()):
+        vlans = [{"vlan": 7, "name": draw(NAMES)} for _ in range(draw(st.integers(0, 2)))]
+        left = {"name": draw(NAMES), "features": draw(number), "vlans": vlans}
+        form = "example-network-settings-v1"
+    else:
+        queues = [{"entries": 2 + draw(number), "head": draw(number)} for _ in range(draw(st.integers(0, 5)))]
+        commands = [{"first": draw(number)} for _ in range(draw(st.integers(0, 300)))]
+        left = {"queues": queues, "commands": commands, "doorbells": [draw(number)], "keep_alive": draw(number)}
+        form = draw(st.sampled_from(("example-controller-v1", "example-controller-v2")))
+    row = {"record": left, "zeros": True} if "queues" in left else {"record": left}
+    place = draw(st.sampled_from((None, "state", "section", "memory")))
+    made_ = payload(row | ({} if place is None else {"place": place}), "x", form, EXAMPLES_ONLY, environment, lambda row, path: b"")
+    return form, made_
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_devices_are_opened_as_they_were_built(data: st.DataObject) -> None:
+    """Any tree of devices with what drivers left, on any kernel, page size and byte order: the same devices, records, rows and maps."""
+    environment = data.draw(st.builds(Environment, st.sampled_from(PAGE_SIZES), st.sampled_from(("little", "big"))))
+    devices: list[DeviceSpec] = []
+    for name in data.draw(st.lists(NAMES, unique=True, max_size=4)):
+        above = data.draw(st.sampled_from(["", *(each.path + "/" for each in devices if len(each.path) < 60)]))
+        form, left = data.draw(payloads(environment)) if data.draw(st.booleans()) else ("", None)
+        flags = tuple(data.draw(st.lists(st.sampled_from(("requested", "preserved")), unique=True)))
+        devices.append(DeviceSpec(above + name, "pci", form, left, flags))
+    per_block = data.draw(st.sampled_from((None, 1, 7)))
+    spec = Spec(KERNELS[-1], environment.page_size, environment.byte_order, devices=tuple(devices), per_block=per_block)
+    built = build(spec, registry=EXAMPLES_ONLY)
+    handover = open_memory(built.arena.view(), fdt=built.fdt_pa, registry=EXAMPLES_ONLY)
+    assert [] == handover.problems
+    if not devices:
+        return
+    assert handover.state is not None
+    rows = handover.state.part("devices/machine/devices")
+    assert rows is not None
+    assert [(each.path, each.driver) for each in devices] == [(c_string(row.path)[0], c_string(row.driver)[0]) for row in rows.records()]
+    for at, device in enumerate(devices):
+        part = handover.state.part(f"devices/machine/driver-{at}")
+        assert (part is None) == (device.left is None)
+        if part is None or device.left is None:
+            continue
+        if part.is_tagged:
+            assert device.left.records[0] == part.tagged()
+            continue
+        wanted = {".".join(map(str, link.field)): link.records for link in device.left.links if link.records}
+        found = {each.path.rpartition(".")[2]: tuple(record for _, record in each.rows) for each in part.linked if each.rows}
+        assert {name: rows for name, rows in wanted.items() if name != "doorbells"} == found
