@@ -114,9 +114,9 @@ def test_as_the_page_says(shipped: Path, tmp_path: Path) -> None:
     block = text.partition("## From the root to the leaves")[2].partition("```console\n")[2].partition("```")[0]
     core(shipped / "small-7.3.core.zst", tmp_path).rename(tmp_path / "small-7.3.core")
     (tmp_path / "examples").symlink_to(EXAMPLE.parent)
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     commands = "\n".join(line[2:] for line in block.splitlines() if line.startswith("$ "))
-    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path, env={**os.environ, "PATH": tools}, capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path, env=found, capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
     shown = [line for line in block.splitlines() if not line.startswith("$ ") and line != "..."]
     assert len(shown) > 3
