@@ -31,6 +31,24 @@ MAX_ORDER = 18
 """Highest order of one allocation: 1 GiB in 4K pages, the largest folio of x86."""
 
 
+MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+"""Linux (include/uapi/asm-generic/mman-common.h); Python names it from 3.13 on. Memory that nobody writes to is none."""
+
+FEW = 1 << 20
+"""Bytes below which a mapping of its own is not worth it."""
+
+
+def _zeros(size: int) -> memoryview:
+    """Memory that is zeros, and takes room only where it is written to."""
+    if size < FEW:
+        return memoryview(bytearray(size))
+    try:
+        return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE))
+    except OSError as error:
+        raise EncodeError(f"this machine has no room for it: {error.strerror}", source="arena", found=f"{size:#x} bytes") from None
+
+
+
 class Arena:
     """Memory to build in. ``base`` and ``size`` bound what is given out; ``page_size`` is the granule, ``byteorder`` that of the machine.
 
@@ -59,7 +77,7 @@ class Arena:
         self._starts = [base]
         self._dirty = backing is not None
         if backing is None:
-            backing = memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+            backing = _zeros(size)
         elif backing.nbytes != size or backing.readonly:
             raise EncodeError("arena over memory that does not fit", expected=f"{size:#x} writable bytes", found=f"{backing.nbytes:#x}")
         self._banks = [(base, self.end, backing)]
@@ -149,7 +167,7 @@ class Arena:
                 continue
             stop = min(end, self._starts[index + 1]) if index + 1 < len(self._starts) else end
             self._starts.insert(index + 1, start)
-            self._banks.insert(index + 1, (start, stop, memoryview(bytearray(stop - start))))
+            self._banks.insert(index + 1, (start, stop, _zeros(stop - start)))
             start = stop
 
     def _pieces(self, pa: int, size: int) -> Iterator[memoryview]:
