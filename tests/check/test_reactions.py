@@ -176,7 +176,7 @@ CASES: dict[str, tuple[Edit, Reaction, str]] = {
     "folios exchanged": (lambda e: exchange(e, 3, 9), R.SILENT_WRONG, "folio-records"),
     "root page not preserved": (unpreserve(lambda e: e.opened.fdt_pa), R.ACCEPTED, "page-not-preserved"),
     "metadata not preserved": (unpreserve(lambda e: e.opened.subtree("kexec-metadata").pa), R.ACCEPTED, "page-not-preserved"),
-    "session block not preserved": (unpreserve(lambda e: e.opened.luo.record.sessions_pa), R.OPEN_FAILS, "page-not-preserved"),
+    "session block not preserved": (unpreserve(lambda e: e.opened.luo.record.sessions_pa), R.OOPS, "page-not-preserved"),
     "page list not preserved": (unpreserve(lambda e: e.file(2).pages.lists[0]), R.RETRIEVE_FAILS, "page-not-preserved"),
     "folio array not preserved": (unpreserve(lambda e: e.file(2).pages.blocks[0]), R.RETRIEVE_FAILS, "vmalloc-page"),
     "folio not preserved": (unpreserve(lambda e: e.memory.u64(e.folio(2, 9)) % (1 << 52) * 4096), R.RETRIEVE_FAILS, "folio-records"),

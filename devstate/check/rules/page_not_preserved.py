@@ -3,7 +3,7 @@
 
 What       A struct, block, page list, array or region of the handover is not covered by the preserved memory map.
 Why        The next kernel gives the page to its allocator before it reads it. What it then finds is luck; restoring the page
-           fails for certain.
+           fails for certain. A real 7.3 followed the links of what stood in a lost block by then, and oopsed, three times out of three.
 Example    the memfd record at 0x2363000 without its bit: seals read as garbage, EOPNOTSUPP.
 Instead    Preserve the memory before you store its address.
 Reference  kho_restore_page() in kernel/liveupdate/kexec_handover.c
@@ -57,4 +57,4 @@ def _finding(context: Context, claim: Claim, at: int) -> Finding:
 def _reaction(claim: Claim) -> Reaction:
     if claim.what in REACTIONS or not claim.path.startswith("luo/session"):
         return REACTIONS.get(claim.what, Reaction.ACCEPTED)
-    return Reaction.OPEN_FAILS if claim.what == "block" else Reaction.RETRIEVE_FAILS
+    return Reaction.OOPS if claim.what == "block" else Reaction.RETRIEVE_FAILS  # its links are followed, whatever is there now
