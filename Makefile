@@ -105,7 +105,7 @@ docs: $(VENV)/.developed
 
 csan: $(VENV)/.developed
 	$(BIN)/python -m pytest tests/csrc $(PYTEST_ARGS)
-	$(BIN)/python -m tests.csrc.sanitized -m pytest tests/pagetable tests/memory tests/codec tests/fdt tests/rehearsal $(PYTEST_ARGS)
+	$(BIN)/python -m tests.csrc.sanitized -m pytest --hypothesis-profile=ci tests/pagetable tests/memory tests/codec tests/fdt tests/rehearsal
 	$(BIN)/python -m tests.csrc.sanitized
 
 coverage: $(VENV)/.developed
