@@ -165,7 +165,8 @@ def test_parts_for_a_build(run: Runner, intel: Path, tmp_path: Path) -> None:
     for each in found["parts"]:
         shown = run("decode", tmp_path / "built.core", "--part", each["path"]).json
         assert each.get("record", each.get("records")) == shown
-    assert [] == [line for line in run("check", tmp_path / "built.core").lines if "iommu-state" in line or "state-" in line]
+    said = [line for line in run("check", tmp_path / "built.core").lines if "iommu-state" in line or "state-" in line]
+    assert [] == [line for line in said if "leads to memory that is not preserved" not in line]  # the tables themselves are not in it
     assert UNUSABLE == run("iommu", intel, "--unit", "vtd", "--root", "0x268c000", "--parts", "a/b").status
 
 
