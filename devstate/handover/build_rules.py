@@ -60,7 +60,7 @@ def check_spec(spec: Spec) -> None:
         _node(guest.name, f"guests[{at}].name")
         _ranges(guest, spec.page_size, f"guests[{at}].ranges")
     for at, part in enumerate(spec.parts):
-        for step in part.path.split("/"):
+        for step in filter(None, part.path.split("/")):
             _node(step, f"parts[{at}].path")
         if not part.format or "\0" in part.format:
             raise EncodeError("a format has a name, without NUL", path=f"parts[{at}].format", found=repr(part.format))

@@ -107,7 +107,8 @@ def test_open_gives_what_was_built(data: st.DataObject) -> None:
         kernel = NEWEST
     spec = Spec(kernel, environment.page_size, environment.byte_order, parts=tuple(parts))
     handover = found(build(spec))
-    assert {"state-link"} >= {each.code for each in handover.problems} and handover.state is not None  # noise leads anywhere
+    # noise leads anywhere
+    assert {"state-link", "state-memory"} >= {each.code for each in handover.problems} and handover.state is not None
     assert sorted(wanted) == sorted(part.path for part in handover.state.parts)
     for part in handover.state.parts:
         layout, drawn = wanted[part.path]
@@ -166,7 +167,7 @@ def test_parts_that_cannot_be_written(part: PartSpec, message: str) -> None:
 def test_one_path_twice() -> None:
     """Refused, like a client of the same name."""
     part = PartSpec("x/a", "guest-memory-v1", (), "ds_guest_extent", many=True)
-    with pytest.raises(EncodeError, match="once"):
+    with pytest.raises(EncodeError, match="two parts have this path"):
         build(Spec(NEWEST, parts=(part, part)))
 
 
@@ -482,4 +483,4 @@ def test_ranges_that_are_not_there(wanted: GuestRange, message: str) -> None:
     """With their place in the spec."""
     with pytest.raises(EncodeError, match=message) as caught:
         build(replace(FULL, guests=(GuestSpec("g", (wanted,)),)))
-    assert "guests/g/ranges[0]" == caught.value.path
+    assert "guests/g/0" == caught.value.path
