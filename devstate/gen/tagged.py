@@ -296,7 +296,18 @@ def declaration(struct: StructLayout, remarks: list[str]) -> list[str]:
     flags = [f"@has_{field.name}: whether @{tagged_member(struct, field)} is there" for field in struct.fields if field.optional]
     doc = comment([*remarks, *flags, f"@{UNKNOWN}: fields that are not known, to be written again"], kernel_doc=True)
     lines = [f"#ifndef {guard}", f"#define {guard}", *doc, f"struct {struct.name} {{"]
-    return [*lines, *(f"\t{text};" for text in members(struct)), f"\tstruct devstate_span {UNKNOWN};", "};", "#endif"]
+    lines += [*(f"\t{text};" for text in members(struct)), f"\tstruct devstate_span {UNKNOWN};", "};", "#endif", ""]
+    sizes = [(field, _fixed(field.type)) for field in struct.fields if not field.gap]
+    place = f"((struct {struct.name} *)NULL)"
+    return lines + [f"static_assert(sizeof({place}->{tagged_member(struct, each)}) == {size});" for each, size in sizes if size is not None]
+
+
+def _fixed(kind: TypeLayout) -> int | None:
+    """Bytes of a member, where no struct is in it: another version that has the struct by the same name must have it like that."""
+    if isinstance(kind, ArrayType):
+        inner = None if kind.count is None else _fixed(kind.element)
+        return None if inner is None or kind.count is None else kind.count * inner
+    return kind.size if isinstance(kind, IntType | BytesType) else None
 
 
 def tagged_codec_header(layouts: Sequence[Layout]) -> str:

@@ -39,6 +39,9 @@ struct example_vlan_setting {
 };
 #endif
 
+static_assert(sizeof(((struct example_vlan_setting *)NULL)->vlan) == 2);
+static_assert(sizeof(((struct example_vlan_setting *)NULL)->name) == 16);
+
 #define EXAMPLE_NETWORK_SETTINGS_V1_EXAMPLE_NETWORK_SETTINGS_FEATURES_CHECKSUM 1ULL
 #define EXAMPLE_NETWORK_SETTINGS_V1_EXAMPLE_NETWORK_SETTINGS_FEATURES_SEGMENTATION 2ULL
 #define EXAMPLE_NETWORK_SETTINGS_V1_EXAMPLE_NETWORK_SETTINGS_FEATURES_LARGE_RECEIVE 4ULL
@@ -73,5 +76,11 @@ struct example_network_settings {
 	struct devstate_span unknown;
 };
 #endif
+
+static_assert(sizeof(((struct example_network_settings *)NULL)->name) == 16);
+static_assert(sizeof(((struct example_network_settings *)NULL)->alias) == 256);
+static_assert(sizeof(((struct example_network_settings *)NULL)->mtu) == 2);
+static_assert(sizeof(((struct example_network_settings *)NULL)->features) == 8);
+static_assert(sizeof(((struct example_network_settings *)NULL)->speed) == 4);
 
 #endif /* EXAMPLE_NETWORK_SETTINGS_V1_H */
