@@ -98,8 +98,8 @@ struct smmu_stream_entry {
 	u64 shareability:2, security:2, privilege:2, instruction:2, implementation116:12;
 	u64 vmid:16, implementation144:16, stage2_t0sz:6, stage2_sl0:2, stage2_ir0:2, stage2_or0:2, stage2_sh0:2, stage2_tg:2;
 	u64 stage2_ps:3, stage2_aa64:1, stage2_endian:1, stage2_no_access_fault:1, stage2_protect_walk:1, stage2_dirty:1;
-	u64 stage2_accessed:1, stage2_stall:1, stage2_record:1, reserved187:5;
-	u64 stage2_flags:4, stage2_ttb:48, reserved244:12;
+	u64 stage2_accessed:1, stage2_stall:1, stage2_record:1, stage2_extensions:5;
+	u64 stage2_nonsecure:2, stage2_sl0_high:1, stage2_wide:1, stage2_ttb:48, reserved244:12;
 	u64 extensions[4];
 } PACKED;
 #elif defined(FORM_smmu_context_level1)
@@ -109,8 +109,8 @@ struct smmu_context_descriptor {
 	u64 t0sz:6, tg0:2, ir0:2, or0:2, sh0:2, epd0:1, endian:1, t1sz:6, tg1:2, ir1:2, or1:2, sh1:2, epd1:1, valid:1;
 	u64 ips:3, no_access_fault:1, write_no_execute:1, unprivileged_write_no_execute:1, top_byte0:1, top_byte1:1;
 	u64 privileged_never:1, aa64:1, dirty:1, accessed:1, stall:1, record:1, abort:1, own_asid:1, asid:16;
-	u64 flags0:4, ttb0:48, reserved116:8, hardware0:4;
-	u64 flags1:4, ttb1:48, reserved180:8, hardware1:4;
+	u64 flags0:4, ttb0:48, reserved116:6, permissions0:2, hardware0:4;
+	u64 flags1:4, ttb1:48, reserved180:6, wide:1, indirect:1, hardware1:4;
 	u64 mair, amair, extensions[3];
 } PACKED;
 #endif
