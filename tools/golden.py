@@ -43,7 +43,7 @@ def files() -> dict[Path, str]:
     for name in examples.summaries:
         made = (generate(kind, layouts_of(examples, name)) for kind in ("c-header", "c-codec-header", "c-codec"))
         found |= {EXAMPLES / "generated" / file: text for file, text in made}
-    for name in ("devstate.h", "devstate_tagged.h"):
+    for name in ("devstate.h", "devstate_tagged.h", "devstate_tagged_read.h", "devstate_tagged_write.h"):
         found[EXAMPLES / "generated" / name] = Path(support(name)).read_text(encoding="utf-8")
     return found
 

@@ -8,7 +8,7 @@
     a map of two                   as short as the number goes
          tags, each greater than the one before
 
-The verdict, rule and offset, is that of ``devstate_tagged.h``: the same steps in the same order.
+The verdict, rule and offset, is that of ``devstate_tagged_read.h``: the same steps in the same order.
 
     truncated   a value that the bytes end in, at its first byte        key      no tag, or a key that is a map or an array
     remainder   bytes behind the map                                    twice    a key that was there

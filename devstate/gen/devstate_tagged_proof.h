@@ -7,7 +7,7 @@
 #ifndef DEVSTATE_TAGGED_PROOF_H
 #define DEVSTATE_TAGGED_PROOF_H
 
-#include "devstate_tagged.h"
+#include "devstate_tagged_write.h"
 
 #include <stdlib.h>
 

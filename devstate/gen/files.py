@@ -44,8 +44,9 @@ TAGGED: dict[str, Callable[[Sequence[Layout]], str]] = {
 """What has another form for tagged maps."""
 
 SUPPORT = (
-    "devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_tagged.h", "devstate_proof.h", "devstate_tagged_proof.h", "devstate_fuzz.h",
-    "devstate_tree_fuzz.h", "devstate_tagged_fuzz.h", "prove.c", "prove_tagged.c",
+    "devstate.h", "devstate_map.h", "devstate_fdt.h", "devstate_tagged.h", "devstate_tagged_read.h", "devstate_tagged_write.h",
+    "devstate_proof.h", "devstate_tagged_proof.h", "devstate_fuzz.h", "devstate_tree_fuzz.h", "devstate_tagged_fuzz.h",
+    "prove.c", "prove_tagged.c",
 )  # fmt: skip
 """Files beside this module: the shim for all generated C, and what proofs and fuzz targets are built with."""
 

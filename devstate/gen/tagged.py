@@ -17,7 +17,7 @@
     FORMAT_next_STRUCT_FIELD(rest, fault, ret)              elements of an array, one after the other
     FORMAT_add_STRUCT_FIELD(items, to, room, it, fault)     one element more for an array that is to be written
 
-What they do is in ``devstate_tagged.h``.
+What they do is in ``devstate_tagged_read.h`` and ``devstate_tagged_write.h``.
 """
 
 from __future__ import annotations
@@ -327,7 +327,7 @@ def tagged_codec(layouts: Sequence[Layout]) -> str:
     """The tables and functions."""
     layout = layouts[0]
     blocks = [[f"// SPDX-License-Identifier: {SPDX}", *first_comment(layout, "readers and writers")]]
-    blocks.append([f'#include "{identifier(layout.name)}_codec.h"'])
+    blocks.append([f'#include "{identifier(layout.name)}_codec.h"', '#include "devstate_tagged_write.h"'])
     for struct in layout.structs:
         blocks.append(for_each_page_size(layouts, lambda each, name=struct.name: definitions(each, each.struct(name))))  # type: ignore[misc]
     return joined(blocks)

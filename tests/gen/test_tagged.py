@@ -200,10 +200,11 @@ def test_it_is_kernel_code(registry: Registry, tmp_path: Path) -> None:
 )
 def test_the_proof_sees(registry: Registry, tmp_path: Path, old: str, new: str) -> None:
     """A reader that forgets the order of keys, one that does not say what is there."""
-    text = Path(support("devstate_tagged.h")).read_text()
+    text = Path(support("devstate_tagged_read.h")).read_text()
     assert text.count(old) == 1
-    (tmp_path / "devstate_tagged.h").write_text(text.replace(old, new))
-    shutil.copy(support("devstate_tagged_proof.h"), tmp_path)  # so that it includes the other one
+    (tmp_path / "devstate_tagged_read.h").write_text(text.replace(old, new))
+    for name in ("devstate_tagged_write.h", "devstate_tagged_proof.h"):  # so that they include the other one
+        shutil.copy(support(name), tmp_path)
     made = Prover(tmp_path, [layouts_of("everything", registry)], build=Build("gcc", SANITIZED))
     with pytest.raises((Difference, UsageError)):
         for _, struct in made.order:

@@ -6,6 +6,7 @@
  */
 
 #include "example_network_settings_v1_codec.h"
+#include "devstate_tagged_write.h"
 
 static const struct devstate_tagged_rule example_network_settings_v1_example_vlan_setting_vlan_rules[] = {
 	{
