@@ -80,7 +80,7 @@ def records(draw: st.DrawFn, layout: Layout, struct: StructLayout, plain: st.Sea
 
 def _record(draw: st.DrawFn, layout: Layout, struct: StructLayout, values: dict[str, Any]) -> Tagged:
     known = {field.tag for field in struct.fields}
-    tags = st.integers(1, 2 + max(tag or 0 for tag in known)) | st.integers(1, KEY_MAX)
+    tags = st.integers(1, min(KEY_MAX, 2 + max(tag or 0 for tag in known))) | st.integers(1, KEY_MAX)
     unknown = draw(st.dictionaries(tags.filter(lambda tag: tag not in known), strange(), max_size=3))
     made = {name: _value(draw, layout, struct.field(name).type, each) for name, each in values.items()}
     return Tagged(struct, made, dict(sorted(unknown.items())))
