@@ -9,7 +9,7 @@ shift 2
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
 make -s -C "$source" O="$output" tinyconfig
-"$source/scripts/kconfig/merge_config.sh" -m -O "$output" "$output/.config" "$here/kernel.config" "$@"
+"$source/scripts/kconfig/merge_config.sh" -m -O "$output" "$output/.config" "$here/kernel.config" "$@" >/dev/null
 make -s -C "$source" O="$output" olddefconfig
 for option in KEXEC_HANDOVER LIVEUPDATE LIVEUPDATE_MEMFD KEXEC_HANDOVER_DEBUGFS; do
 	grep -q "^CONFIG_$option=y" "$output/.config" || { echo "this kernel has no CONFIG_$option" >&2; exit 1; }
