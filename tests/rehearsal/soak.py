@@ -7,6 +7,7 @@ Prints a table of how they ended. Exit status 1 when something was wrong: then t
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 from collections import Counter
@@ -43,11 +44,14 @@ def fault(chance: random.Random, scenario: Scenario) -> Fault:
     return chance.choice([Fault("none"), *faults_of(scenario)])
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Run COUNT jumps."""
-    count, seed = (int(arguments[at]) if len(arguments) > at else default for at, default in ((0, 1000), (1, 1)))
-    chance, ended, wrong = random.Random(seed), Counter[tuple[str, str, str]](), 0
-    for _ in range(count):
+    parser = argparse.ArgumentParser(description="Random machines with random faults: not one wrong restore.")
+    parser.add_argument("count", metavar="COUNT", type=int, nargs="?", default=1000, help="jumps (default: 1000)")
+    parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1, help="the same seed draws the same jumps (default: 1)")
+    arguments = parser.parse_args()
+    chance, ended, wrong = random.Random(arguments.seed), Counter[tuple[str, str, str]](), 0
+    for _ in range(arguments.count):
         scenario = machine(chance)
         ordered = fault(chance, scenario)
         tried = Tried(ordered, ends_of(ordered, scenario), run(scenario, ordered))
@@ -57,9 +61,9 @@ def main(arguments: list[str]) -> int:
             print(f"WRONG: {scenario}\n  {tried.fault!r}: {tried.result.ended}, {tried.result.failures}, {tried.result.wrong}", flush=True)
     for (policy, how, end), times in sorted(ended.items()):
         print(f"{policy:8} {how:10} {end:10} {times:6}")
-    print(f"{count} jumps, {wrong} wrong")
+    print(f"{arguments.count} jumps, {wrong} wrong")
     return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
