@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from devstate.errors import UsageError
 from devstate.gen.codec import codec, codec_header
@@ -82,14 +83,15 @@ def everything(formats: Sequence[Sequence[Layout]]) -> str:
     """One C file that includes the codecs and proofs of many formats of one encoding, and lists them in ``devstate_proofs`` or
     ``devstate_tagged_proofs``: one compiler run for all.
 
-    Formats share names of structs, so each is included under names of its own.
+    Structs whose name several formats share are each included under a name of their own; no other name is touched.
     """
+    times = Counter(struct.name for layouts in formats for struct in layouts[0].structs)
     kind = "devstate_tagged" if formats and formats[0][0].encoding == "tagged" else "devstate"
     lines = ['#include "devstate.h"', f'#include "{kind}_proof.h"']
     names = []
     for layouts in formats:
         prefix = identifier(layouts[0].name)
-        structs = [struct.name for struct in layouts[0].structs]
+        structs = [struct.name for struct in layouts[0].structs if times[struct.name] > 1]
         lines += [f"#define {struct} {prefix}__{struct}" for struct in structs]
         lines += [f'#include "{prefix}_codec.c"', f'#include "{prefix}_proof.c"']
         lines += [f"#undef {struct}\n#undef {declared_macro(struct)}" for struct in structs]

@@ -71,6 +71,7 @@ TAGGED = Struct("tagged", "t" / U8, "v" / Union(tag=this.t, x=(2, MustBeZero(U16
 ODD: dict[str, Struct] = {
     "words": Struct("words", *[word / U8 * UGLY for word in WORDS], "q" / INNER, doc="long " * 500 + "x" * 300),
     "case": Struct("root", "a" / Struct("Queue", "x" / U8), "b" / Struct("queue", "y" / U16)),
+    "members": Struct("count", "size" / Struct("size", "name" / U8), "check" / Struct("name", "count" / U16)),
     "empty": Struct("root", "nothing" / Array(0, U8)),
     "area": Struct("root", "data" / FlexArray(U64)),
     "zeros": Struct("root", "a" / Raw(0), "b" / Chars(0), "c" / Reserved(3), "d" / Chars(1), "e" / Array(0, U64)),
